@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "estimate.h"
+#include "leaf.h"
+#include "store.h"
+
+/* Units of the blocks of a cluster. */
+static u64 units(const struct ckpt_store *store, u32 blocks)
+{
+	const struct ckpt_geometry *g = &store->geometry;
+
+	return (u64)hweight32(ckpt_unit_mask(g, blocks)) <<
+	       (ckpt_unit_mask_shift(g) - CKPT_UNIT_SHIFT);
+}
+
+/* One leaf of a layer goes into that of its child: see merge.h. */
+static void add_leaf(struct ckpt_store *store, const struct ckpt_node *below,
+		     const struct ckpt_node *leaf, struct ckpt_estimate *e)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < CKPT_FANOUT; slot++) {
+		struct ckpt_state theirs = ckpt_leaf_state(below, slot);
+		struct ckpt_state mine = ckpt_leaf_state(leaf, slot);
+		u32 need = theirs.present & ~(mine.present | mine.zero);
+
+		e->freed += units(store, theirs.present) - units(store, need);
+		if (need && mine.present)
+			e->copied += min(units(store, need), units(store, mine.present));
+	}
+}
+
+static int merge_layers(struct ckpt_store *store, struct ckpt_layer *layer,
+			struct ckpt_layer *child, struct ckpt_estimate *e)
+{
+	struct ckpt_node *below, *leaf;
+	u64 index = 0;
+
+	/* A merge may come between two leaves, as store->chain must not be held for long. */
+	for (;; cond_resched()) {
+		leaf = ckpt_node_next(&child->map, 0, index);
+		if (IS_ERR_OR_NULL(leaf))
+			return PTR_ERR_OR_ZERO(leaf);
+		index = leaf->index + 1;
+		below = ckpt_node_get(&layer->map, 0, leaf->index, false);
+		if (!IS_ERR_OR_NULL(below)) {
+			down_read(&store->chain);
+			rcu_read_lock();
+			add_leaf(store, below, leaf, e);
+			rcu_read_unlock();
+			up_read(&store->chain);
+			ckpt_node_put(below);
+		}
+		ckpt_node_put(leaf);
+		if (IS_ERR(below))
+			return PTR_ERR(below);
+	}
+}
+
+int ckpt_estimate(struct ckpt_store *store, const struct ckpt_checkpoint *checkpoint,
+		  struct ckpt_estimate *e)
+{
+	struct ckpt_layer *layer = checkpoint->layer, *child;
+	int r = 0;
+
+	memset(e, 0, sizeof(*e));
+	/* Something else holds the layer, or several need it. */
+	if (layer->tags > 1 || layer->children > 1)
+		return 0;
+	if (!layer->children) {
+		e->freed = layer->used;
+		return 0;
+	}
+	child = ckpt_layer_child(store, layer);
+	if (!child)
+		return 0;
+	if (!layer->base) {
+		r = merge_layers(store, layer, child, e);
+	} else if (layer->base->owner) {
+		e->freed = child->used;
+		e->copied = child->used;
+	}
+	return r;
+}

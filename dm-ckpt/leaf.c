@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/slab.h>
+
+#include "free.h"
+#include "leaf.h"
+#include "remap.h"
+#include "resolve.h"
+#include "store.h"
+#include "through.h"
+
+struct ckpt_leaf *ckpt_leaf_alloc(struct ckpt_node *node)
+{
+	struct ckpt_leaf *leaf = kzalloc(sizeof(*leaf), GFP_NOIO);
+
+	if (leaf)
+		leaf->live = node->image;
+	return leaf;
+}
+
+static void free_write(struct ckpt_store *store, struct ckpt_leaf_write *w)
+{
+	ckpt_page_put(store, w->live);
+	if (w->drops)
+		ckpt_cache_account(store, -(long)sizeof(*w->drops));
+	kfree(w->drops);
+	ckpt_cache_account(store, -(long)sizeof(*w));
+	kfree(w);
+}
+
+static void free_write_rcu(struct rcu_head *rcu)
+{
+	struct ckpt_leaf_write *w = container_of(rcu, struct ckpt_leaf_write, rcu);
+
+	free_write(w->store, w);
+}
+
+void ckpt_leaf_free(struct ckpt_node *node)
+{
+	struct ckpt_store *store = node->store;
+	struct ckpt_leaf *leaf = node->leaf;
+
+	if (leaf->w)
+		free_write(store, leaf->w);
+	ckpt_resolve_free(store, leaf);
+	kfree(leaf);
+}
+
+/* Nobody is about to change a slot, and all changes are durable; node->lock is held. */
+static bool at_rest(struct ckpt_node *node)
+{
+	const struct ckpt_leaf_write *w = node->leaf->w;
+
+	return !w->listed && bio_list_empty(&w->waiters) && ckpt_drops_empty(w->drops) &&
+	       w->txn <= READ_ONCE(node->store->txn_durable) &&
+	       !memchr_inv(w->pending, 0, sizeof(w->pending)) &&
+	       bitmap_empty(w->dirty, CKPT_FANOUT) && bitmap_empty(w->moving, CKPT_FANOUT);
+}
+
+/*
+ * Give back what no present block of the slot needs; false if there is no memory to note it.
+ * Should somebody write to the slot again, what is still free is claimed again.
+ */
+static bool give_back_holes(struct ckpt_node *node, unsigned int slot)
+{
+	struct ckpt_leaf_write *w = node->leaf->w;
+	struct ckpt_store *store = node->store;
+	u32 present = le32_to_cpu(w->live[slot].present);
+	u32 holes = w->own[slot] & ~ckpt_whole_units(&store->geometry, present);
+
+	/* What was discarded a moment ago is free when the commit that says so is durable. */
+	if (holes && !ckpt_free_blocks(store, le64_to_cpu(w->live[slot].where), holes, w->txn))
+		return false;
+	w->own[slot] = 0;
+	if (!present)
+		ckpt_leaf_place(node, slot, 0);
+	return true;
+}
+
+static bool give_back_all(struct ckpt_node *node)
+{
+	unsigned int i;
+
+	for (i = 0; i < CKPT_FANOUT; i++)
+		if (node->leaf->w->own[i] && !give_back_holes(node, i))
+			return false;
+	return true;
+}
+
+void ckpt_leaf_give_back(struct ckpt_node *node)
+{
+	struct ckpt_leaf_write *w;
+	unsigned long flags;
+	unsigned int i;
+
+	spin_lock_irqsave(&node->lock, flags);
+	w = node->leaf->w;
+	/* What was dropped but is not gone needs its places. */
+	for (i = 0; w && !w->drops && i < CKPT_FANOUT; i++)
+		if (w->own[i] && !w->pending[i] && !test_bit(i, w->dirty) &&
+		    !test_bit(i, w->moving) && !give_back_holes(node, i))
+			break;
+	spin_unlock_irqrestore(&node->lock, flags);
+}
+
+bool ckpt_leaf_idle(struct ckpt_node *node)
+{
+	return !node->leaf->w || (at_rest(node) && give_back_all(node));
+}
+
+void ckpt_leaf_make_writable(struct ckpt_node *node, struct ckpt_layer *layer)
+{
+	struct ckpt_store *store = node->store;
+	struct ckpt_leaf_write *w;
+	unsigned long flags;
+
+	if (ckpt_leaf_w(node))
+		return;
+	w = kzalloc(sizeof(*w), GFP_NOIO | __GFP_NOFAIL);
+	w->node = node;
+	w->layer = layer;
+	w->store = store;
+	w->live = ckpt_page_get(store);
+	bio_list_init(&w->waiters);
+	ckpt_cache_account(store, sizeof(*w));
+
+	spin_lock_irqsave(&node->lock, flags);
+	if (!node->leaf->w) {
+		memcpy(w->live, node->leaf->live, CKPT_NODE_BYTES);
+		/* A reader that sees the copy sees its content. */
+		smp_store_release(&node->leaf->live, w->live);
+		/* And one that sees this sees that. */
+		smp_store_release(&node->leaf->w, w);
+		w = NULL;
+	}
+	spin_unlock_irqrestore(&node->lock, flags);
+	if (w)
+		free_write(store, w);
+}
+
+void ckpt_leaf_dirty(struct ckpt_node *node, unsigned int slot)
+{
+	struct ckpt_leaf_write *w = node->leaf->w;
+
+	lockdep_assert_held(&node->lock);
+	__set_bit(slot, w->dirty);
+	if (w->listed)
+		return;
+	w->listed = true;
+	refcount_inc(&node->refs);
+	ckpt_commit_leaf(node->store, node);
+}
+
+void ckpt_leaf_set(struct ckpt_node *node, unsigned int slot, u32 present, u32 zero)
+{
+	lockdep_assert_held(&node->lock);
+	/* What stands at the place, and the place itself, come before the bits. */
+	smp_wmb();
+	WRITE_ONCE(*ckpt_slot_masks(&node->leaf->w->live[slot]),
+		   cpu_to_le64((u64)zero << 32 | present));
+}
+
+void ckpt_leaf_place(struct ckpt_node *node, unsigned int slot, u64 where)
+{
+	lockdep_assert_held(&node->lock);
+	WRITE_ONCE(node->leaf->w->live[slot].where, cpu_to_le64(where));
+	smp_wmb();	/* pairs with ckpt_leaf_state() */
+}
+
+void ckpt_leaf_wake(struct ckpt_node *node)
+{
+	struct ckpt_leaf_write *w = node->leaf->w;
+	struct bio *bio;
+
+	lockdep_assert_held(&node->lock);
+	while ((bio = bio_list_pop(&w->waiters)))
+		ckpt_bio_retry(bio);
+}
+
+void ckpt_leaf_written(struct ckpt_node *node, unsigned int first, unsigned int nr, bool ok)
+{
+	struct ckpt_leaf_write *w;
+	unsigned long flags;
+
+	spin_lock_irqsave(&node->lock, flags);
+	w = node->leaf->w;
+	while (nr) {
+		unsigned int slot = first / CKPT_CLUSTER_BLOCKS;
+		unsigned int block = first % CKPT_CLUSTER_BLOCKS;
+		unsigned int part = min(nr, CKPT_CLUSTER_BLOCKS - block);
+		u32 mask = ckpt_mask(block, part);
+
+		w->pending[slot] &= ~mask;
+		if (ok) {
+			struct ckpt_slot *s = &w->live[slot];
+
+			ckpt_leaf_set(node, slot, le32_to_cpu(s->present) | mask,
+				      le32_to_cpu(s->zero) & ~mask);
+			ckpt_leaf_dirty(node, slot);
+		}
+		first += part;
+		nr -= part;
+	}
+	ckpt_leaf_wake(node);
+	spin_unlock_irqrestore(&node->lock, flags);
+}
+
+bool ckpt_leaf_settle(struct ckpt_node *node)
+{
+	struct ckpt_leaf_write *w = ckpt_leaf_w(node);
+	unsigned long flags;
+	bool settled;
+
+	if (!w)
+		return true;
+	spin_lock_irqsave(&node->lock, flags);
+	settled = at_rest(node) && give_back_all(node);
+	if (settled) {
+		/* All of it is committed, so the image says the same. */
+		smp_store_release(&node->leaf->live, (struct ckpt_slot *)node->image);
+		WRITE_ONCE(node->leaf->w, NULL);
+	}
+	spin_unlock_irqrestore(&node->lock, flags);
+	if (settled)
+		call_rcu(&w->rcu, free_write_rcu);
+	return settled;
+}

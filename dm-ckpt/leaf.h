@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The live side of a leaf of a map: what I/O sees and changes.
+ *
+ * A leaf that is only read has one content, the image.  Before the first change it is
+ * given a struct ckpt_leaf_write, with a live copy of the slots that runs ahead of
+ * the image until the next commit collects what is dirty.
+ *
+ * A slot's life: a first write takes a window for the cluster (where), marks its
+ * blocks pending, and when the data are on the device, end_io sets the present
+ * bits.  *where* changes only while nothing is present, or to a place with the same
+ * content (move.h, merge.c), so readers need no lock: see ckpt_leaf_state().
+ *
+ * node->lock guards everything in struct ckpt_leaf_write and the assignment of
+ * live, under[] and w; live, under and what they point to are freed after a grace
+ * period.
+ */
+#ifndef CKPT_LEAF_H
+#define CKPT_LEAF_H
+
+#include <linux/bio.h>
+#include <linux/llist.h>
+
+#include "node.h"
+#include "slot.h"
+
+struct ckpt_layer;
+
+struct ckpt_leaf_write {
+	struct ckpt_node *node;		/* back pointer for the collector's list */
+	struct ckpt_layer *layer;
+	struct ckpt_store *store;
+	struct ckpt_slot *live;
+	/* Blocks whose places are the slot's; 0 with blocks present: not looked up yet. */
+	u32 own[CKPT_FANOUT];
+	u32 pending[CKPT_FANOUT];	/* blocks with a first write in flight */
+	unsigned long dirty[CKPT_FANOUT / BITS_PER_LONG];	/* not collected yet */
+	unsigned long moving[CKPT_FANOUT / BITS_PER_LONG];	/* see move.h */
+	/* The next commit says that what layer->merges had of these slots is in them now. */
+	unsigned long merged[CKPT_FANOUT / BITS_PER_LONG];
+	bool listed;			/* on store->dirty_leaves */
+	struct llist_node list;
+	struct ckpt_drops *drops;	/* of a head that goes through to its base: see through.h */
+	u64 txn;			/* commit that collected last */
+	struct bio_list waiters;	/* for pending or moving blocks */
+	struct rcu_head rcu;
+};
+
+struct ckpt_leaf {
+	struct ckpt_slot *live;		/* the image, or w->live */
+	struct ckpt_leaf_write *w;	/* NULL: read only so far */
+	struct ckpt_under __rcu **under;	/* below a head or view: see resolve.h */
+};
+
+static inline struct ckpt_leaf_write *ckpt_leaf_w(const struct ckpt_node *node)
+{
+	/* Pairs with ckpt_leaf_make_writable(). */
+	return smp_load_acquire(&node->leaf->w);
+}
+
+/* A slot's two masks as one word, so that they are read and written together. */
+static inline __le64 *ckpt_slot_masks(struct ckpt_slot *slot)
+{
+	BUILD_BUG_ON(offsetof(struct ckpt_slot, zero) != offsetof(struct ckpt_slot, present) + 4);
+	return (__le64 *)&slot->present;
+}
+
+/*
+ * A slot as it is now.  Any context, under rcu_read_lock().  *where* is read on both
+ * sides of the masks: as a place is not used again while a bio that was mapped
+ * before is in flight, equal values mean that the masks belong to it.
+ */
+static inline struct ckpt_state ckpt_leaf_state(const struct ckpt_node *node,
+						unsigned int slot)
+{
+	struct ckpt_slot *s;
+	struct ckpt_state state;
+	u64 masks;
+
+	/* Pairs with ckpt_leaf_make_writable(). */
+	s = &smp_load_acquire(&node->leaf->live)[slot];
+	do {
+		state.where = le64_to_cpu(READ_ONCE(s->where));
+		smp_rmb();	/* pairs with ckpt_leaf_set() */
+		masks = le64_to_cpu(READ_ONCE(*ckpt_slot_masks(s)));
+		smp_rmb();	/* pairs with ckpt_leaf_place() */
+	} while (unlikely(state.where != le64_to_cpu(READ_ONCE(s->where))));
+	state.present = (u32)masks;
+	state.zero = (u32)(masks >> 32);
+	return state;
+}
+
+/* Give a leaf its live side; sleeps.  The node is referenced. */
+void ckpt_leaf_make_writable(struct ckpt_node *node, struct ckpt_layer *layer);
+
+/*
+ * The slot was changed: have the next commit collect it.  node->lock is held.
+ */
+void ckpt_leaf_dirty(struct ckpt_node *node, unsigned int slot);
+
+/* Set a slot's bits, or its place; node->lock is held. */
+void ckpt_leaf_set(struct ckpt_node *node, unsigned int slot, u32 present, u32 zero);
+void ckpt_leaf_place(struct ckpt_node *node, unsigned int slot, u64 where);
+
+/*
+ * First writes of blocks [@first, @first + @nr) of the leaf have ended; blocks
+ * become present if @ok.  Any context; bios that waited are queued again.
+ */
+void ckpt_leaf_written(struct ckpt_node *node, unsigned int first, unsigned int nr,
+		       bool ok);
+
+/*
+ * Send those on that waited for pending or moving blocks of the leaf; node->lock
+ * is held.
+ */
+void ckpt_leaf_wake(struct ckpt_node *node);
+
+/*
+ * What a frozen leaf still has set aside is given back, and the live side goes,
+ * if all of it is committed; true if so.  Any context.
+ */
+bool ckpt_leaf_settle(struct ckpt_node *node);
+
+/*
+ * Give back what is set aside for slots that nobody is at just now.  Any context.
+ */
+void ckpt_leaf_give_back(struct ckpt_node *node);
+
+struct ckpt_leaf *ckpt_leaf_alloc(struct ckpt_node *node);
+void ckpt_leaf_free(struct ckpt_node *node);
+/*
+ * Make a leaf evictable: true if nothing is pending or not durable yet; then what is set
+ * aside for its slots is given back.  node->lock is held.
+ */
+bool ckpt_leaf_idle(struct ckpt_node *node);
+
+#endif

@@ -1,0 +1,608 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/slab.h>
+
+#include "copy.h"
+#include "free.h"
+#include "leaf.h"
+#include "merge.h"
+#include "move.h"
+#include "pace.h"
+#include "prune.h"
+#include "resolve.h"
+#include "store.h"
+
+/* Leaves, and slots whose blocks must be moved, that are merged with one drain and one commit. */
+#define PAIRS	32u
+#define MOVES	256u
+#define MOVES_MAX (MOVES + CKPT_FANOUT)
+
+/* A leaf that both layers have. */
+struct pair {
+	struct ckpt_node *leaf, *below;		/* the child's, the parent's */
+	DECLARE_BITMAP(hard, CKPT_FANOUT);	/* slots whose blocks must be moved */
+	DECLARE_BITMAP(moved, CKPT_FANOUT);	/* that have got another place */
+	DECLARE_BITMAP(stuck, CKPT_FANOUT);	/* for which there was no space */
+};
+
+/* A slot of a pair that waits for its blocks to be copied. */
+struct move {
+	struct pair *pair;
+	unsigned int slot;
+	u64 where;				/* of the merged slot */
+	u32 own;				/* set aside there */
+	u64 old[2];				/* places given up: the child's, the parent's */
+	u32 old_own[2];				/* and the blocks set aside there */
+};
+
+struct merge {
+	struct ckpt_store *store;
+	struct ckpt_layer *parent, *child;
+	unsigned int nr_pairs, nr_moves, nr_hard, nr_stuck;
+	bool full;				/* something found no space for good */
+	bool again;				/* somebody else was at something */
+	struct pair pairs[PAIRS];
+	struct move moves[MOVES_MAX];
+};
+
+/* ---- one slot ---- */
+
+/* What a slot of both comes to. */
+struct both {
+	struct ckpt_state mine, theirs;
+	u32 need;				/* blocks that only the parent has */
+	u32 zero;				/* and those that it has zeros for */
+};
+
+static void look_at(const struct merge *m, const struct pair *pair, unsigned int slot,
+		    struct both *b)
+{
+	u32 known;
+
+	b->mine = ckpt_slot_decode(&pair->leaf->leaf->w->live[slot]);
+	rcu_read_lock();
+	b->theirs = ckpt_leaf_state(pair->below, slot);
+	rcu_read_unlock();
+	known = b->mine.present | b->mine.zero;
+	b->need = b->theirs.present & ~known;
+	/* Over nothing, what is not there reads as zeros by itself. */
+	b->zero = m->parent->parent ? b->theirs.zero & ~known : 0;
+}
+
+/* The slot is the child's as it is now; node->lock is held. */
+static void settle_slot(struct pair *pair, unsigned int slot, const struct both *b)
+{
+	ckpt_leaf_set(pair->leaf, slot, b->mine.present | b->need, b->mine.zero | b->zero);
+	__set_bit(slot, pair->leaf->leaf->w->merged);
+	ckpt_leaf_dirty(pair->leaf, slot);
+}
+
+/*
+ * Live bits of the parent's places are the child's from the moment on when the slot is: with the
+ * window that it takes over, or else they are given back.  So the slot can be written, discarded
+ * and moved like any other before the commit that says so.
+ */
+
+/* The child hides all that the parent has; node->lock is held. */
+static bool leave(struct merge *m, const struct both *b)
+{
+	return ckpt_free_blocks(m->store, b->theirs.where, b->theirs.present,
+				READ_ONCE(m->store->txn) + 1);
+}
+
+/* The child has nothing here: the place is the parent's.  node->lock is held. */
+static bool take_over(struct merge *m, struct pair *pair, unsigned int slot, const struct both *b)
+{
+	struct ckpt_leaf_write *w = pair->leaf->leaf->w;
+
+	/* What was present there until a moment ago is free when the commit that says so is. */
+	if (w->own[slot] && !ckpt_free_blocks(m->store, b->mine.where, w->own[slot],
+					      READ_ONCE(m->store->txn) + 1))
+		return false;
+	w->own[slot] = ckpt_whole_units(&m->store->geometry, b->theirs.present);
+	ckpt_leaf_place(pair->leaf, slot, b->theirs.where);
+	return true;
+}
+
+/* Merge a slot where no block must be moved; node->lock is held. */
+static bool merge_slot(struct merge *m, struct pair *pair, unsigned int slot,
+		       const struct both *b)
+{
+	if (b->need ? !take_over(m, pair, slot, b) : !leave(m, b))
+		return false;
+	settle_slot(pair, slot, b);
+	return true;
+}
+
+/* Merge a slot without moving blocks, if that can be; node->lock is held. */
+static bool merge_easily(struct merge *m, struct pair *pair, unsigned int slot)
+{
+	struct ckpt_leaf_write *w = pair->leaf->leaf->w;
+	struct both b;
+
+	look_at(m, pair, slot, &b);
+	if (!b.theirs.present && !b.theirs.zero)
+		return true;
+	/* It has been merged, and the commit is still to come. */
+	if (test_bit(slot, w->merged))
+		return true;
+	if (w->pending[slot] || test_bit(slot, w->moving))
+		return false;
+	if (b.need && b.mine.present)
+		return false;
+	return merge_slot(m, pair, slot, &b);
+}
+
+static void merge_easy_slots(struct merge *m, struct pair *pair)
+{
+	unsigned long flags;
+	unsigned int slot;
+
+	down_write(&m->store->chain);
+	spin_lock_irqsave(&pair->leaf->lock, flags);
+	for (slot = 0; slot < CKPT_FANOUT; slot++) {
+		if (merge_easily(m, pair, slot))
+			continue;
+		__set_bit(slot, pair->hard);
+		m->nr_hard++;
+	}
+	spin_unlock_irqrestore(&pair->leaf->lock, flags);
+	up_write(&m->store->chain);
+}
+
+/* ---- slots whose blocks must be moved ---- */
+
+static void mark_moving(struct merge *m, struct pair *pair)
+{
+	struct ckpt_leaf_write *w = pair->leaf->leaf->w;
+	unsigned long flags;
+	unsigned int slot;
+
+	spin_lock_irqsave(&pair->leaf->lock, flags);
+	for_each_set_bit(slot, pair->hard, CKPT_FANOUT) {
+		/* A write that found its place gone is at it: next time. */
+		if (!test_and_set_bit(slot, w->moving))
+			continue;
+		__clear_bit(slot, pair->hard);
+		m->again = true;
+	}
+	spin_unlock_irqrestore(&pair->leaf->lock, flags);
+}
+
+/* The parent's blocks go to the child's window; false when there is no room in it. */
+static bool into_mine(struct merge *m, struct move *move, const struct both *b)
+{
+	struct ckpt_leaf_write *w = move->pair->leaf->leaf->w;
+
+	if (!w->own[move->slot] && ckpt_slot_claim(m->store, move->pair->leaf, move->slot))
+		return false;
+	move->where = b->mine.where;
+	move->own = w->own[move->slot];
+	return !(b->need & ~move->own);
+}
+
+/*
+ * The child's blocks go to the parent's window, also over blocks that the child hides; false when
+ * there is no room in it.
+ */
+static bool into_theirs(struct merge *m, struct move *move, const struct both *b)
+{
+	u32 theirs = ckpt_whole_units(&m->store->geometry, b->theirs.present);
+	u32 got = 0;
+
+	if (b->mine.present & ~theirs &&
+	    ckpt_space_claim(m->store, CKPT_SPACE_MERGE, b->theirs.where,
+			     b->mine.present & ~theirs, &got))
+		return false;
+	if (b->mine.present & ~(theirs | got)) {
+		ckpt_free_mask(m->store, b->theirs.where,
+			       ckpt_unit_mask(&m->store->geometry, got), 0);
+		return false;
+	}
+	move->where = b->theirs.where;
+	move->own = theirs | got;
+	return true;
+}
+
+static bool into_new(struct merge *m, struct move *move, const struct both *b)
+{
+	return !ckpt_move_window(m->store, CKPT_SPACE_MERGE, b->mine.present | b->need,
+				 &move->where, &move->own);
+}
+
+/* Find a place for the merged slot, the cheapest first. */
+static bool find_place(struct merge *m, struct move *move, const struct both *b)
+{
+	bool mine_first = hweight32(b->need) <= hweight32(b->mine.present);
+
+	return (mine_first && into_mine(m, move, b)) || into_theirs(m, move, b) ||
+	       (!mine_first && into_mine(m, move, b)) || into_new(m, move, b);
+}
+
+static void add_copies(struct merge *m, struct ckpt_copies *copies, const struct move *move,
+		       const struct both *b)
+{
+	u32 shift = ckpt_unit_mask_shift(&m->store->geometry) - CKPT_UNIT_SHIFT, blocks = 0;
+
+	if (move->where != b->mine.where) {
+		ckpt_copies_add_blocks(copies, b->mine.where, move->where, b->mine.present);
+		blocks |= b->mine.present;
+	}
+	if (move->where != b->theirs.where) {
+		ckpt_copies_add_blocks(copies, b->theirs.where, move->where, b->need);
+		blocks |= b->need;
+	}
+	m->store->copied += (u64)hweight32(ckpt_unit_mask(&m->store->geometry, blocks)) << shift;
+}
+
+/* Begin to copy what a pair's hard slots need.  Nobody changes those slots now. */
+static void prepare_moves(struct merge *m, struct pair *pair, struct ckpt_copies *copies)
+{
+	unsigned int slot;
+
+	for_each_set_bit(slot, pair->hard, CKPT_FANOUT) {
+		struct move *move = &m->moves[m->nr_moves];
+		struct both b;
+
+		look_at(m, pair, slot, &b);
+		if (!b.need || !b.mine.present)
+			continue;
+		move->pair = pair;
+		move->slot = slot;
+		memset(move->old_own, 0, sizeof(move->old_own));
+		if (find_place(m, move, &b)) {
+			add_copies(m, copies, move, &b);
+			__set_bit(slot, pair->moved);
+			m->nr_moves++;
+		} else {
+			m->nr_stuck++;
+			__set_bit(slot, pair->stuck);
+			__clear_bit(slot, pair->hard);
+			ckpt_move_end(pair->leaf, slot);
+		}
+	}
+}
+
+/* The copies are there: the slot says so.  node->lock is held. */
+static void finish_move(struct merge *m, struct move *move)
+{
+	struct ckpt_node *leaf = move->pair->leaf;
+	struct ckpt_leaf_write *w = leaf->leaf->w;
+	struct both b;
+
+	look_at(m, move->pair, move->slot, &b);
+	move->old[0] = b.mine.where;
+	move->old[1] = b.theirs.where;
+	if (move->where != b.theirs.where)
+		move->old_own[1] = b.theirs.present;
+	if (move->where != b.mine.where) {
+		move->old_own[0] = w->own[move->slot] | b.mine.present;
+		ckpt_leaf_place(leaf, move->slot, move->where);
+		w->own[move->slot] = move->own;
+	}
+	settle_slot(move->pair, move->slot, &b);
+}
+
+/* Hard slots that turned out to be easy once nobody was at them. */
+static void finish_easy(struct merge *m, struct pair *pair)
+{
+	unsigned int slot;
+	struct both b;
+
+	for_each_set_bit(slot, pair->hard, CKPT_FANOUT) {
+		if (test_bit(slot, pair->moved))
+			continue;
+		look_at(m, pair, slot, &b);
+		if (!merge_slot(m, pair, slot, &b))
+			m->again = true;
+	}
+}
+
+/* The places that a move has left are free when the commit that says so is durable. */
+static void free_old(struct merge *m, const struct move *move)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(move->old); i++)
+		ckpt_free_mask(m->store, move->old[i],
+			       ckpt_unit_mask(&m->store->geometry, move->old_own[i]),
+			       READ_ONCE(m->store->txn) + 1);
+}
+
+static void finish_moves(struct merge *m, bool ok)
+{
+	unsigned int i, slot;
+	unsigned long flags;
+
+	down_write(&m->store->chain);
+	for (i = 0; ok && i < m->nr_moves; i++) {
+		struct ckpt_node *leaf = m->moves[i].pair->leaf;
+
+		spin_lock_irqsave(&leaf->lock, flags);
+		finish_move(m, &m->moves[i]);
+		spin_unlock_irqrestore(&leaf->lock, flags);
+	}
+	for (i = 0; ok && i < m->nr_pairs; i++) {
+		struct pair *pair = &m->pairs[i];
+
+		spin_lock_irqsave(&pair->leaf->lock, flags);
+		finish_easy(m, pair);
+		spin_unlock_irqrestore(&pair->leaf->lock, flags);
+		ckpt_resolve_forget(m->store, m->child, pair->leaf->index, pair->moved);
+	}
+	up_write(&m->store->chain);
+	for (i = 0; i < m->nr_moves; i++)
+		free_old(m, &m->moves[i]);
+	for (i = 0; i < m->nr_pairs; i++)
+		for_each_set_bit(slot, m->pairs[i].hard, CKPT_FANOUT)
+			ckpt_move_end(m->pairs[i].leaf, slot);
+}
+
+/* What failed copies were for is free again; a window that has not changed keeps its own. */
+static void undo_moves(struct merge *m)
+{
+	const struct ckpt_geometry *g = &m->store->geometry;
+	unsigned int i;
+
+	for (i = 0; i < m->nr_moves; i++) {
+		struct move *move = &m->moves[i];
+		struct both b;
+		u32 free = move->own;
+
+		look_at(m, move->pair, move->slot, &b);
+		if (move->where == b.mine.where)
+			continue;
+		if (move->where == b.theirs.where)
+			free &= ~ckpt_whole_units(g, b.theirs.present);
+		ckpt_free_mask(m->store, move->where, ckpt_unit_mask(g, free), 0);
+	}
+}
+
+static int merge_hard_slots(struct merge *m)
+{
+	struct ckpt_copies copies;
+	unsigned int i;
+	int r;
+
+	for (i = 0; i < m->nr_pairs; i++)
+		mark_moving(m, &m->pairs[i]);
+	/* Nobody writes to these slots from here on, or reads what they hide ... */
+	ckpt_store_drain(m->store);
+	/* ... and that they hide it is durable. */
+	r = ckpt_commit(m->store);
+	ckpt_copies_begin(&copies, m->store);
+	for (i = 0; !r && i < m->nr_pairs; i++)
+		prepare_moves(m, &m->pairs[i], &copies);
+	r = ckpt_copies_wait(&copies) ?: r;
+	WRITE_ONCE(m->store->data_written, true);
+	if (r)
+		undo_moves(m);
+	finish_moves(m, !r);
+	return r;
+}
+
+/* ---- leaves ---- */
+
+/* What found no space is hard once more; false when there is no such slot. */
+static bool take_stuck(struct merge *m)
+{
+	bool any = m->nr_stuck;
+	unsigned int i;
+
+	m->nr_moves = 0;
+	m->nr_stuck = 0;
+	for (i = 0; i < m->nr_pairs; i++) {
+		struct pair *pair = &m->pairs[i];
+
+		bitmap_copy(pair->hard, pair->stuck, CKPT_FANOUT);
+		bitmap_zero(pair->moved, CKPT_FANOUT);
+		bitmap_zero(pair->stuck, CKPT_FANOUT);
+	}
+	return any;
+}
+
+/*
+ * All hard slots of the batch.  On a full store a merge moves as many as its part of the reserve
+ * has space for; the places that they have left come back with a commit, and are at least as
+ * many.
+ */
+static int merge_all_hard_slots(struct merge *m)
+{
+	bool moved;
+	int r;
+
+	do {
+		r = merge_hard_slots(m);
+		moved = m->nr_moves;
+		if (r || !take_stuck(m))
+			return r;
+		r = ckpt_commit(m->store);
+		ckpt_free_now(m->store);
+		ckpt_space_repaid(m->store);
+	} while (!r && moved && ckpt_pace_may_run(m->store));
+	if (!moved)
+		m->full = true;
+	else
+		m->again = true;
+	return r;
+}
+
+static int end_batch(struct merge *m)
+{
+	unsigned int i;
+	int r = 0;
+
+	if (m->nr_hard)
+		r = merge_all_hard_slots(m);
+	for (i = 0; i < m->nr_pairs; i++) {
+		ckpt_node_put(m->pairs[i].leaf);
+		ckpt_node_put(m->pairs[i].below);
+	}
+	m->nr_pairs = 0;
+	m->nr_moves = 0;
+	m->nr_hard = 0;
+	if (!r && ckpt_commit_is_behind(m->store))
+		r = ckpt_commit(m->store);
+	return r;
+}
+
+static int merge_leaf(struct merge *m, u64 index)
+{
+	struct pair *pair = &m->pairs[m->nr_pairs];
+
+	memset(pair, 0, sizeof(*pair));
+	pair->below = ckpt_node_get(&m->parent->map, 0, index, false);
+	if (IS_ERR_OR_NULL(pair->below))
+		return PTR_ERR_OR_ZERO(pair->below);
+	pair->leaf = ckpt_node_get(&m->child->map, 0, index, true);
+	if (IS_ERR(pair->leaf)) {
+		ckpt_node_put(pair->below);
+		return PTR_ERR(pair->leaf);
+	}
+	ckpt_leaf_make_writable(pair->leaf, m->child);
+	m->nr_pairs++;
+	merge_easy_slots(m, pair);
+	return m->nr_pairs == PAIRS || m->nr_hard >= MOVES ? end_batch(m) : 0;
+}
+
+/* ---- subtrees ---- */
+
+/*
+ * Adopt what the child lacks of the parent's nodes in [@from, @end), which have the same
+ * parent node; @both are those that the child has as well.
+ */
+static int adopt_children(struct merge *m, unsigned int level, u64 from, u64 end,
+			  unsigned long *both)
+{
+	struct ckpt_txn *txn = ckpt_txn_alloc(CKPT_FANOUT * sizeof(struct ckpt_entry_adopt));
+	u64 index;
+	int r = 0;
+
+	if (!txn)
+		return -ENOMEM;
+	/* Nobody is below either layer, or comes there, until the commit is applied. */
+	down_write(&m->store->chain);
+	for (; from < end; from = index + 1) {
+		r = ckpt_node_next_index(&m->parent->map, level, from, &index);
+		if (r <= 0 || index >= end)
+			break;
+		r = ckpt_node_has(&m->parent->map, level, index, false);
+		if (r > 0)
+			r = ckpt_node_has(&m->child->map, level, index, true);
+		else if (!r)
+			continue;
+		if (r < 0)
+			break;
+		if (r)
+			__set_bit(index % CKPT_FANOUT, both);
+		else
+			ckpt_txn_adopt(txn, m->child->number, m->parent->number, level, index);
+	}
+	r = min(r, 0);
+	if (!r && txn->bytes) {
+		ckpt_txn_queue(m->store, txn);
+		r = ckpt_txn_wait(txn);
+	}
+	up_write(&m->store->chain);
+	ckpt_txn_free(txn);
+	return r;
+}
+
+/* Nodes [@from, @end) of @level, all children of one node.  As deep as the tree is high. */
+static int merge_nodes(struct merge *m, unsigned int level, u64 from, u64 end)
+{
+	DECLARE_BITMAP(both, CKPT_FANOUT);
+	struct ckpt_pace pace;
+	unsigned int i;
+	int r;
+
+	bitmap_zero(both, CKPT_FANOUT);
+	r = adopt_children(m, level, from, end, both);
+	for_each_set_bit(i, both, CKPT_FANOUT) {
+		u64 index = from + i;
+
+		if (r)
+			break;
+		if (!ckpt_pace_may_run(m->store))
+			return -EINTR;
+		if (level) {
+			r = merge_nodes(m, level - 1, index << CKPT_FANOUT_SHIFT,
+					(index + 1) << CKPT_FANOUT_SHIFT);
+			continue;
+		}
+		ckpt_pace_begin(m->store, &pace);
+		r = merge_leaf(m, index);
+		ckpt_pace_end(m->store, &pace);
+	}
+	return r;
+}
+
+/* ---- the end ---- */
+
+/* Nothing is left in the parent: the child takes its place. */
+static int close_gap(struct merge *m)
+{
+	struct ckpt_store *store = m->store;
+	struct ckpt_layer *parent = m->parent, *child = m->child;
+	struct ckpt_txn *txn;
+	int r;
+
+	ckpt_prune_unpinned(parent);
+	txn = ckpt_prune_last(store, parent, sizeof(struct ckpt_entry_record));
+	if (IS_ERR(txn))
+		return PTR_ERR(txn);
+	mutex_lock(&store->admin);
+	down_write(&store->chain);
+	WRITE_ONCE(child->parent, parent->parent);
+	parent->parent = NULL;
+	parent->children = 0;
+	child->merges = 0;
+	/* It has itself now what it remembers of what was below. */
+	ckpt_resolve_forget_all(child);
+	ckpt_txn_record(txn, store, child->number);
+	up_write(&store->chain);
+	ckpt_txn_queue(store, txn);
+	r = ckpt_txn_wait(txn);
+	if (!r) {
+		down_write(&store->chain);
+		ckpt_object_drop(store, parent->number);
+		up_write(&store->chain);
+	}
+	mutex_unlock(&store->admin);
+	ckpt_txn_free(txn);
+	return r;
+}
+
+static int merge(struct merge *m)
+{
+	int r = merge_nodes(m, CKPT_MAP_LEVELS - 1, 0, 1);
+
+	r = end_batch(m) ?: r;
+	/* Another call must find what has been merged gone from the parent. */
+	r = ckpt_commit(m->store) ?: r;
+	if (!r && m->again)
+		r = -EAGAIN;
+	if (!r && m->full)
+		r = -ENOSPC;
+	if (!r)
+		r = ckpt_prune(m->store, m->parent);
+	return r ? r : close_gap(m);
+}
+
+int ckpt_merge_layer(struct ckpt_store *store, struct ckpt_layer *parent,
+		     struct ckpt_layer *child)
+{
+	struct merge *m = kvzalloc(sizeof(*m), GFP_NOIO);
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	m->store = store;
+	m->parent = parent;
+	m->child = child;
+	child->merges = parent->number;
+	/* Leaves of it get a live side, also when it is frozen. */
+	child->settled = false;
+	r = merge(m);
+	kvfree(m);
+	return r;
+}

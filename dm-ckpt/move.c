@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "copy.h"
+#include "free.h"
+#include "move.h"
+#include "store.h"
+
+static bool begin_move(struct ckpt_node *leaf, unsigned int slot)
+{
+	struct ckpt_leaf_write *w = leaf->leaf->w;
+	unsigned long flags;
+	bool mine;
+
+	spin_lock_irqsave(&leaf->lock, flags);
+	mine = !w->pending[slot] && !test_and_set_bit(slot, w->moving);
+	spin_unlock_irqrestore(&leaf->lock, flags);
+	return mine;
+}
+
+void ckpt_move_end(struct ckpt_node *leaf, unsigned int slot)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&leaf->lock, flags);
+	clear_bit(slot, leaf->leaf->w->moving);
+	ckpt_leaf_wake(leaf);
+	spin_unlock_irqrestore(&leaf->lock, flags);
+}
+
+int ckpt_slot_claim(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int slot)
+{
+	struct ckpt_state s = ckpt_leaf_state(leaf, slot);
+	struct ckpt_leaf_write *w = leaf->leaf->w;
+	u32 sure = ckpt_whole_units(&store->geometry, s.present), got;
+	unsigned long flags;
+	int r;
+
+	r = ckpt_space_claim(store, CKPT_SPACE_DATA, s.where, ~sure, &got);
+	if (r)
+		return r;
+	spin_lock_irqsave(&leaf->lock, flags);
+	if (!w->own[slot] && le64_to_cpu(w->live[slot].where) == s.where) {
+		w->own[slot] = sure | got;
+		got = 0;
+	}
+	spin_unlock_irqrestore(&leaf->lock, flags);
+	if (got)
+		ckpt_free_mask(store, s.where, ckpt_unit_mask(&store->geometry, got), 0);
+	return 0;
+}
+
+int ckpt_move_window(struct ckpt_store *store, enum ckpt_space_user user, u32 mask, u64 *where,
+		     u32 *own)
+{
+	u32 first = (u32)__ffs(mask), nr = (u32)__fls(mask) + 1 - first;
+	int r;
+
+	do {
+		r = ckpt_space_window(store, first, nr, where, own);
+		if (r == -EAGAIN) {
+			r = ckpt_space_refill(store, first, nr);
+			if (!r)
+				r = -EAGAIN;
+		}
+	} while (r == -EAGAIN);
+	if (r == -ENOSPC) {
+		*own = ckpt_whole_units(&store->geometry, mask);
+		r = ckpt_space_fit(store, user, mask, where);
+	}
+	return r;
+}
+
+static int copy_blocks(struct ckpt_store *store, u64 from, u64 to, u32 mask)
+{
+	struct ckpt_copies copies;
+	int r;
+
+	ckpt_copies_begin(&copies, store);
+	ckpt_copies_add_blocks(&copies, from, to, mask);
+	r = ckpt_copies_wait(&copies);
+	WRITE_ONCE(store->data_written, true);
+	return r;
+}
+
+static int move(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int slot, u32 wanted)
+{
+	struct ckpt_leaf_write *w = leaf->leaf->w;
+	u32 present, own, old_own;
+	unsigned long flags;
+	u64 where, old;
+	int r;
+
+	/* Nobody changes the slot now but discards, which only take away. */
+	present = le32_to_cpu(w->live[slot].present);
+	old = le64_to_cpu(w->live[slot].where);
+	r = ckpt_move_window(store, CKPT_SPACE_DATA, present | wanted, &where, &own);
+	if (r)
+		return r;
+	r = copy_blocks(store, old, where, present);
+	if (r) {
+		ckpt_free_mask(store, where, ckpt_unit_mask(&store->geometry, own), 0);
+		return r;
+	}
+	spin_lock_irqsave(&leaf->lock, flags);
+	old_own = w->own[slot] | present;
+	w->own[slot] = own;
+	ckpt_leaf_place(leaf, slot, where);
+	ckpt_leaf_dirty(leaf, slot);
+	spin_unlock_irqrestore(&leaf->lock, flags);
+	store->copied += (u64)hweight32(ckpt_unit_mask(&store->geometry, present)) <<
+			 (ckpt_unit_mask_shift(&store->geometry) - CKPT_UNIT_SHIFT);
+	ckpt_free_mask(store, old, ckpt_unit_mask(&store->geometry, old_own),
+		       READ_ONCE(store->txn) + 1);
+	return 0;
+}
+
+int ckpt_slot_move(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int slot,
+		   u32 wanted)
+{
+	int r;
+
+	if (!begin_move(leaf, slot))
+		return 0;
+	/* Writes of present blocks that did not see the mark have ended after this. */
+	ckpt_store_drain(store);
+	r = move(store, leaf, slot, wanted);
+	ckpt_move_end(leaf, slot);
+	return r;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Moving a slot's blocks to another place in the store: for a block whose place has gone to
+ * somebody else since the slot got its window, and for two slots that become one.
+ *
+ * While a slot's *moving* bit is set, writes of its present blocks wait, and so do discards and
+ * first writes; reads go on.  Whoever sets it under node->lock drains the store before it relies
+ * on that, and ends it with ckpt_move_end().
+ */
+#ifndef CKPT_MOVE_H
+#define CKPT_MOVE_H
+
+#include "leaf.h"
+#include "space.h"
+
+/*
+ * Copy what is present of a slot to a new window that also has room for the blocks @wanted, and
+ * have the slot say so.  Writes to the slot wait meanwhile; reads go on.  The old place is given
+ * back after the commit that covers the change.
+ *
+ * @leaf is referenced and writable.  Sleeps, and waits for the bios that are in flight.  0 also
+ * if somebody else is at the slot: look again.  -ENOSPC, -EIO.
+ */
+int ckpt_slot_move(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int slot,
+		   u32 wanted);
+
+void ckpt_move_end(struct ckpt_node *leaf, unsigned int slot);
+
+/*
+ * A slot that was read from disk has a place, but which of its holes nobody else has taken since
+ * is not known: take those that are free.  Sleeps; -EIO.
+ */
+int ckpt_slot_claim(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int slot);
+
+/*
+ * A window that has all blocks of @mask: a whole one, or else, where space is in pieces, places
+ * for just these.  *@own are those set aside.  Sleeps; -ENOSPC, -EIO.
+ */
+int ckpt_move_window(struct ckpt_store *store, enum ckpt_space_user user, u32 mask, u64 *where,
+		     u32 *own);
+
+#endif

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define pr_fmt(fmt) "device-mapper: ckpt: " fmt
+
+#include "free.h"
+#include "leaf.h"
+#include "pressure.h"
+#include "remap.h"
+#include "store.h"
+#include "target.h"
+
+/*
+ * Going through all heads' leaves for less than this is not worth it, nor is it so soon again: a
+ * store that is really full would do little else.
+ */
+#define WORTH_UNITS	64u
+#define PAUSE_JIFFIES	max(HZ / 4, 1)
+
+/* The low-water mark, where nobody has said otherwise: this part of the store. */
+#define LOW_WATER_SHIFT	6
+/* There is space again for those who wait. */
+#define ENOUGH_UNITS	64u
+/* For so long nobody must have found the store full before it counts as not full. */
+#define CALM_JIFFIES	max(HZ / 4, 2)
+
+/* ---- taking back what is set aside ---- */
+
+static void give_back_tree(struct ckpt_tree *map)
+{
+	struct ckpt_node *leaf;
+	u64 index = 0;
+
+	while ((leaf = ckpt_node_next_cached(map, index))) {
+		index = leaf->index + 1;
+		ckpt_leaf_give_back(leaf);
+		ckpt_node_put(leaf);
+	}
+}
+
+/* Objects come and go meanwhile; what goes is freed after a grace period. */
+static void give_back_heads(struct ckpt_store *store)
+{
+	struct ckpt_object *object;
+	unsigned long number = 0;
+
+	do {
+		rcu_read_lock();
+		object = xa_find_after(&store->objects, &number, ULONG_MAX, XA_PRESENT);
+		if (object && object->type == CKPT_RECORD_LAYER && !object->layer->frozen)
+			give_back_tree(&object->layer->map);
+		rcu_read_unlock();
+		cond_resched();
+	} while (object);
+}
+
+int ckpt_pressure_relieve(struct ckpt_store *store)
+{
+	struct ckpt_space *space = &store->space;
+	u64 before;
+	int r;
+
+	mutex_lock(&store->pressure);
+	before = READ_ONCE(space->taken);
+	if (ckpt_space_reserved(store) < WORTH_UNITS) {
+		mutex_unlock(&store->pressure);
+		return -ENOSPC;
+	}
+	/* Not so soon again; but there is something, so this write need not fail for it. */
+	if (time_before(jiffies, store->pressure_again))
+		schedule_timeout_uninterruptible(store->pressure_again - jiffies);
+	/* So that slots are clean, and what they give back need not wait. */
+	r = ckpt_commit(store);
+	if (!r) {
+		give_back_heads(store);
+		ckpt_free_now(store);
+		if (READ_ONCE(space->taken) + WORTH_UNITS > before) {
+			store->pressure_again = jiffies + PAUSE_JIFFIES;
+			r = READ_ONCE(space->taken) < before ? 0 : -ENOSPC;
+		}
+	}
+	mutex_unlock(&store->pressure);
+	return r;
+}
+
+/* ---- states ---- */
+
+u64 ckpt_pressure_free(const struct ckpt_store *store)
+{
+	u64 all = ckpt_capacity(&store->geometry);
+	u64 gone = READ_ONCE(store->space.used) + store->space.reserve;
+
+	return gone < all ? all - gone : 0;
+}
+
+u64 ckpt_pressure_mark(const struct ckpt_store *store)
+{
+	if (store->options.low_water != CKPT_LOW_WATER_DEFAULT)
+		return store->options.low_water;
+	return ckpt_capacity(&store->geometry) >> LOW_WATER_SHIFT;
+}
+
+static void set_state(struct ckpt_store *store, enum ckpt_space_state state)
+{
+	mutex_lock(&store->event_lock);
+	if (state != store->space_state) {
+		WRITE_ONCE(store->space_state, state);
+		if (state == CKPT_SPACE_FULL)
+			ckpt_log(warn, store, "the store is full: writes that need space %s",
+				 store->options.error_if_no_space ? "fail" : "wait");
+		else if (state == CKPT_SPACE_LOW)
+			ckpt_log(warn, store, "the store is short of space: %llu units are free",
+				 ckpt_pressure_free(store));
+		else
+			ckpt_log(info, store, "the store has space again");
+		if (store->ti)
+			dm_table_event(store->ti->table);
+	}
+	mutex_unlock(&store->event_lock);
+}
+
+/* ---- waiting ---- */
+
+static void take_waiting(struct ckpt_store *store, struct bio_list *list)
+{
+	bio_list_init(list);
+	spin_lock_irq(&store->waiting_lock);
+	bio_list_merge(list, &store->waiting);
+	bio_list_init(&store->waiting);
+	store->nr_waiting = 0;
+	spin_unlock_irq(&store->waiting_lock);
+}
+
+static void retry_waiting(struct ckpt_store *store)
+{
+	struct bio_list list;
+	struct bio *bio;
+
+	take_waiting(store, &list);
+	while ((bio = bio_list_pop(&list)))
+		ckpt_bio_retry(bio);
+}
+
+static void end_bio(struct bio *bio, bool requeue)
+{
+	bio->bi_status = requeue ? BLK_STS_DM_REQUEUE : BLK_STS_NOSPC;
+	bio_endio(bio);
+}
+
+bool ckpt_pressure_wait(struct ckpt_target *t, struct bio *bio, int error)
+{
+	struct ckpt_store *store = t->store;
+	u32 timeout = READ_ONCE(store->options.no_space_timeout);
+	bool waits = false, resting = false;
+
+	if (error == -ENOSPC) {
+		WRITE_ONCE(store->full_since, jiffies);
+		set_state(store, CKPT_SPACE_FULL);
+		queue_delayed_work(store->bg_wq, &store->space_work, CALM_JIFFIES);
+	}
+	if (READ_ONCE(store->options.error_if_no_space))
+		return false;
+	/*
+	 * A suspend says so before it takes the list, so it finds the bio there or is seen here.
+	 * Once the bio is on the list, the table may go.
+	 */
+	spin_lock_irq(&store->waiting_lock);
+	if (READ_ONCE(t->resting)) {
+		resting = true;
+	} else if (!store->given_up) {
+		bio_list_add(&store->waiting, bio);
+		store->nr_waiting++;
+		waits = true;
+		if (timeout)
+			queue_delayed_work(store->bg_wq, &store->give_up, timeout * HZ);
+	}
+	spin_unlock_irq(&store->waiting_lock);
+	if (!resting || !READ_ONCE(t->requeue))
+		return waits;
+	end_bio(bio, true);
+	return true;
+}
+
+static void do_give_up(struct work_struct *work)
+{
+	struct ckpt_store *store = container_of(to_delayed_work(work), struct ckpt_store, give_up);
+	struct bio_list list;
+	struct bio *bio;
+
+	spin_lock_irq(&store->waiting_lock);
+	store->given_up = true;
+	spin_unlock_irq(&store->waiting_lock);
+	take_waiting(store, &list);
+	if (!bio_list_empty(&list))
+		ckpt_log(warn, store, "no space has come back in %u seconds: writes that need it fail",
+			 store->options.no_space_timeout);
+	while ((bio = bio_list_pop(&list)))
+		end_bio(bio, false);
+}
+
+void ckpt_pressure_end(struct ckpt_target *t)
+{
+	struct ckpt_store *store = t->store;
+	struct bio_list list, others;
+	struct bio *bio;
+
+	take_waiting(store, &list);
+	bio_list_init(&others);
+	while ((bio = bio_list_pop(&list))) {
+		struct ckpt_io *io = dm_per_bio_data(bio, sizeof(*io));
+
+		if (io->target == t)
+			end_bio(bio, READ_ONCE(t->requeue));
+		else
+			bio_list_add(&others, bio);
+	}
+	while ((bio = bio_list_pop(&others)))
+		ckpt_bio_retry(bio);
+}
+
+/*
+ * Those who wait are tried again first: whether space has come back in pieces that are large
+ * enough for them, only they find out.  So "full" ends when nobody has failed for a while.
+ */
+static void do_space(struct work_struct *work)
+{
+	struct ckpt_store *store = container_of(to_delayed_work(work), struct ckpt_store,
+						space_work);
+	bool low = ckpt_pressure_free(store) < ckpt_pressure_mark(store);
+	enum ckpt_space_state state = low ? CKPT_SPACE_LOW : CKPT_SPACE_OK;
+
+	/* Those who wait because of a limit, or for a store that is not writable any more. */
+	if (store->space_state != CKPT_SPACE_FULL || store->mode != CKPT_MODE_RW)
+		retry_waiting(store);
+	if (store->space_state != CKPT_SPACE_FULL) {
+		set_state(store, state);
+		return;
+	}
+	if (ckpt_space_left(store) < ENOUGH_UNITS)
+		return;
+	if (store->nr_waiting || time_before(jiffies, store->full_since + CALM_JIFFIES)) {
+		spin_lock_irq(&store->waiting_lock);
+		store->given_up = false;
+		spin_unlock_irq(&store->waiting_lock);
+		retry_waiting(store);
+		queue_delayed_work(store->bg_wq, &store->space_work, CALM_JIFFIES / 2);
+		return;
+	}
+	cancel_delayed_work(&store->give_up);
+	set_state(store, state);
+}
+
+void ckpt_pressure_kick(struct ckpt_store *store)
+{
+	bool low = ckpt_pressure_free(store) < ckpt_pressure_mark(store);
+
+	if (low != (READ_ONCE(store->space_state) != CKPT_SPACE_OK) ||
+	    READ_ONCE(store->space_state) == CKPT_SPACE_FULL || READ_ONCE(store->nr_waiting))
+		queue_delayed_work(store->bg_wq, &store->space_work, 0);
+}
+
+void ckpt_pressure_changed(struct ckpt_store *store)
+{
+	spin_lock_irq(&store->waiting_lock);
+	store->given_up = false;
+	spin_unlock_irq(&store->waiting_lock);
+	cancel_delayed_work(&store->give_up);
+	retry_waiting(store);
+	ckpt_pressure_kick(store);
+}
+
+void ckpt_pressure_init(struct ckpt_store *store)
+{
+	mutex_init(&store->pressure);
+	store->pressure_again = jiffies;
+	spin_lock_init(&store->waiting_lock);
+	bio_list_init(&store->waiting);
+	INIT_DELAYED_WORK(&store->give_up, do_give_up);
+	INIT_DELAYED_WORK(&store->space_work, do_space);
+}
+
+void ckpt_pressure_exit(struct ckpt_store *store)
+{
+	cancel_delayed_work_sync(&store->give_up);
+	cancel_delayed_work_sync(&store->space_work);
+}

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define pr_fmt(fmt) "device-mapper: ckpt: " fmt
+
+#include "admin.h"
+#include "checkpoint.h"
+#include "gc.h"
+#include "leaf.h"
+#include "quota.h"
+#include "merge_base.h"
+#include "report.h"
+
+/* The longest line of a list: two names, three UUIDs, numbers. */
+#define LIST_LINE	512u
+#define DIFF_LINE	64u
+
+/* ---- status ---- */
+
+struct counts {
+	unsigned int volumes, checkpoints, layers, hidden, freeing;
+	u64 left;			/* units that are to be merged */
+	u32 from, into;			/* numbers of the layers at work */
+};
+
+/* Is this layer on its way into another, or into its base? */
+static bool is_merging(const struct ckpt_layer *layer)
+{
+	return ckpt_gc_merges(layer) ||
+	       (layer->parent && !ckpt_layer_is_garbage(layer) && ckpt_base_merges(layer->parent));
+}
+
+static void count_objects(struct ckpt_store *store, struct counts *c)
+{
+	struct ckpt_object *object;
+	unsigned long number;
+
+	memset(c, 0, sizeof(*c));
+	mutex_lock(&store->admin);
+	xa_for_each(&store->objects, number, object) {
+		c->volumes += object->type == CKPT_RECORD_VOLUME;
+		c->checkpoints += object->type == CKPT_RECORD_CHECKPOINT;
+		if (object->type != CKPT_RECORD_LAYER)
+			continue;
+		c->layers++;
+		if (ckpt_layer_is_garbage(object->layer))
+			c->freeing++;
+		else if (object->layer->frozen && !object->layer->tags)
+			c->hidden++;
+		if (is_merging(object->layer))
+			c->left += object->layer->used;
+	}
+	c->from = store->from;
+	c->into = store->into;
+	mutex_unlock(&store->admin);
+}
+
+static unsigned int emit_number(u32 number, char *result, unsigned int maxlen, unsigned int sz)
+{
+	if (number)
+		DMEMIT(" %u", number);
+	else
+		DMEMIT(" -");
+	return sz;
+}
+
+void ckpt_report_store(struct ckpt_store *store, char *result, unsigned int maxlen)
+{
+	static const char *const modes[] = { "rw", "ro", "fail" };
+	static const char *const merging[] = {
+		[CKPT_GC_IDLE] = "idle", [CKPT_GC_SETTLE] = "free", [CKPT_GC_FREE] = "free",
+		[CKPT_GC_LAYERS] = "layers", [CKPT_GC_BASE] = "base",
+		[CKPT_GC_WAIT] = "wait", [CKPT_GC_PAUSED] = "paused",
+	};
+	static const char *const spaces[] = { "ok", "low", "full" };
+	const struct ckpt_geometry *g = &store->geometry;
+	char uuid[CKPT_UUID_CHARS + 1];
+	unsigned int sz = 0;
+	struct counts c;
+
+	if (!store->active) {
+		DMEMIT("-");
+		return;
+	}
+	count_objects(store, &c);
+	ckpt_uuid_format(store->super->uuid, uuid);
+	DMEMIT("%s %s %u %u %llu/%llu %llu", uuid, modes[store->mode], ckpt_block_sectors(g),
+	       CKPT_NODE_SECTORS, store->space.used + ckpt_first_free_unit(g),
+	       ckpt_store_units(g), ckpt_space_reserved(store));
+	DMEMIT(" %u/%u %u/%u %ld/%lu", ckpt_journal_used(&store->journal),
+	       store->journal.blocks, store->nr_dirty, store->dirty_limit,
+	       atomic_long_read(&store->cached) >> 10,
+	       (unsigned long)store->options.cache_mb << 10);
+	DMEMIT(" %llu %llu %u %u %u %u %u %llu %llu %llu", store->commits, store->writebacks,
+	       c.volumes, c.checkpoints, c.layers, c.hidden, c.freeing, store->moved,
+	       store->copied, store->freed);
+	DMEMIT(" %s", merging[store->gc_state]);
+	sz = emit_number(c.from, result, maxlen, sz);
+	sz = emit_number(c.into, result, maxlen, sz);
+	DMEMIT(" %llu %u %u %s %u", c.left, store->options.merge_rate,
+	       store->options.merge_share, spaces[store->space_state],
+	       READ_ONCE(store->nr_waiting));
+}
+
+void ckpt_report_volume(struct ckpt_target *t, char *result, unsigned int maxlen)
+{
+	char uuid[CKPT_UUID_CHARS + 1];
+	struct ckpt_layer *top;
+	unsigned int sz = 0;
+
+	mutex_lock(&t->store->admin);
+	top = t->view ? t->layer : ckpt_volume_top(t->store, t->volume);
+	ckpt_uuid_format(t->volume->uuid, uuid);
+	DMEMIT("%s %s %s %u %llu %llu", uuid,
+	       t->view || t->store->mode != CKPT_MODE_RW ? "ro" : "rw",
+	       top->base ? "passthrough" : "layered", ckpt_layer_depth(top), top->used,
+	       t->view ? top->sectors : t->volume->sectors);
+	mutex_unlock(&t->store->admin);
+}
+
+/* ---- list ---- */
+
+static unsigned int list_base(struct ckpt_store *store, const struct ckpt_layer *layer,
+			      char *result, unsigned int maxlen, unsigned int sz)
+{
+	const struct ckpt_base *base = layer->base;
+	struct ckpt_object *owner = ckpt_object_find(store, base->owner);
+	char uuid[CKPT_UUID_CHARS + 1], of[CKPT_UUID_CHARS + 1] = "-";
+
+	ckpt_uuid_format(base->uuid, uuid);
+	if (owner && owner->type == CKPT_RECORD_VOLUME)
+		ckpt_uuid_format(owner->volume->uuid, of);
+	DMEMIT("base %u %s %s %llu %s %s\n", layer->number, uuid,
+	       base->template ? base->name : "-", layer->sectors,
+	       base->template ? "template" : "owned", of);
+	return sz;
+}
+
+/* What is to become of it. */
+static const char *layer_state(const struct ckpt_layer *layer)
+{
+	if (ckpt_layer_is_garbage(layer))
+		return "freeing";
+	if (is_merging(layer))
+		return "merging";
+	return layer->frozen && !layer->tags && !layer->views ? "hidden" : "kept";
+}
+
+static unsigned int list_layer(const struct ckpt_layer *layer, char *result, unsigned int maxlen,
+			       unsigned int sz)
+{
+	DMEMIT("layer %u ", layer->number);
+	if (layer->parent)
+		DMEMIT("%u", layer->parent->number);
+	else
+		DMEMIT("-");
+	DMEMIT(" %llu %s %llu %llu %s\n", layer->sectors, layer->frozen ? "frozen" : "head",
+	       layer->used, layer->created, layer_state(layer));
+	return sz;
+}
+
+static unsigned int list_volume(struct ckpt_store *store, const struct ckpt_volume *volume,
+				char *result, unsigned int maxlen, unsigned int sz)
+{
+	char uuid[CKPT_UUID_CHARS + 1];
+
+	ckpt_uuid_format(volume->uuid, uuid);
+	DMEMIT("volume %u %s %s %llu %u %llu %s %llu %llu\n", volume->number, uuid, volume->name,
+	       volume->sectors, ckpt_volume_top(store, volume)->number, volume->created,
+	       list_empty(&volume->targets) ? "inactive" : "active",
+	       ckpt_quota_used(store, volume), volume->limit);
+	return sz;
+}
+
+static unsigned int list_checkpoint(const struct ckpt_checkpoint *c, char *result,
+				    unsigned int maxlen, unsigned int sz)
+{
+	char uuid[CKPT_UUID_CHARS + 1], of[CKPT_UUID_CHARS + 1];
+
+	ckpt_uuid_format(c->uuid, uuid);
+	ckpt_uuid_format(c->volume->uuid, of);
+	DMEMIT("checkpoint %u %s %s %s %u %s %llu %u %s\n", c->number, uuid, c->name, of,
+	       c->layer->number, ckpt_kind_name(c->kind), c->created, c->group,
+	       c->views ? "viewed" : "idle");
+	return sz;
+}
+
+static unsigned int list_object(struct ckpt_store *store, const struct ckpt_object *object,
+				char *result, unsigned int maxlen, unsigned int sz)
+{
+	switch (object->type) {
+	case CKPT_RECORD_BASE:
+		return list_base(store, object->layer, result, maxlen, sz);
+	case CKPT_RECORD_LAYER:
+		return list_layer(object->layer, result, maxlen, sz);
+	case CKPT_RECORD_VOLUME:
+		return list_volume(store, object->volume, result, maxlen, sz);
+	case CKPT_RECORD_CHECKPOINT:
+		return list_checkpoint(object->checkpoint, result, maxlen, sz);
+	case CKPT_RECORD_FREE:
+		break;
+	}
+	return sz;
+}
+
+int ckpt_report_list(struct ckpt_store *store, u64 cursor, char *result, unsigned int maxlen)
+{
+	unsigned long number = min_t(u64, cursor, CKPT_RECORD_MAX);
+	struct ckpt_object *object;
+	unsigned int sz = 0;
+
+	object = xa_find(&store->objects, &number, ULONG_MAX, XA_PRESENT);
+	while (object && sz + 2 * LIST_LINE < maxlen) {
+		sz = list_object(store, object, result, maxlen, sz);
+		object = xa_find_after(&store->objects, &number, ULONG_MAX, XA_PRESENT);
+	}
+	if (object)
+		DMEMIT("next %lu", number);
+	else
+		DMEMIT("end");
+	return 1;
+}
+
+/* ---- diff ---- */
+
+/* The layers whose slots make the difference: from each side down to where both meet. */
+struct diff {
+	struct ckpt_layer *from, *to, *meet;
+	u64 sectors;
+};
+
+static bool is_below(const struct ckpt_layer *below, const struct ckpt_layer *layer)
+{
+	while (layer && layer != below)
+		layer = layer->parent;
+	return layer;
+}
+
+static int find_side(struct ckpt_store *store, const char *volume, const char *name, bool to,
+		     struct ckpt_layer **layer)
+{
+	struct ckpt_checkpoint *c;
+	struct ckpt_volume *v;
+
+	if (!strcmp(name, "-")) {
+		v = ckpt_need_volume(store, volume);
+		if (IS_ERR(v))
+			return PTR_ERR(v);
+		*layer = to ? ckpt_volume_top(store, v) : NULL;
+		return 0;
+	}
+	c = ckpt_need_checkpoint(store, volume, name);
+	if (IS_ERR(c))
+		return PTR_ERR(c);
+	*layer = c->layer;
+	return 0;
+}
+
+/* The next layer of a difference behind @layer, which may be the last one of a side. */
+static struct ckpt_layer *next_layer(const struct diff *d, struct ckpt_layer *layer, bool *second)
+{
+	layer = layer->parent;
+	while (!layer || layer == d->meet || layer->base) {
+		if (*second)
+			return NULL;
+		*second = true;
+		layer = d->from;
+	}
+	return layer;
+}
+
+static struct ckpt_layer *first_layer(const struct diff *d, bool *second)
+{
+	*second = false;
+	if (d->to && d->to != d->meet && !d->to->base)
+		return d->to;
+	*second = true;
+	return d->from && d->from != d->meet && !d->from->base ? d->from : NULL;
+}
+
+/* Blocks of each cluster of the next leaf that any of the layers has something to say of. */
+static int next_leaf(const struct diff *d, u64 *index, u32 *masks)
+{
+	struct ckpt_layer *layer;
+	u64 least = U64_MAX;
+	bool second;
+
+	memset(masks, 0, CKPT_FANOUT * sizeof(*masks));
+	for (layer = first_layer(d, &second); layer; layer = next_layer(d, layer, &second)) {
+		struct ckpt_node *leaf = ckpt_node_next(&layer->map, 0, *index);
+		unsigned int i;
+
+		if (IS_ERR(leaf))
+			return PTR_ERR(leaf);
+		if (!leaf)
+			continue;
+		if (leaf->index < least) {
+			least = leaf->index;
+			memset(masks, 0, CKPT_FANOUT * sizeof(*masks));
+		}
+		rcu_read_lock();
+		for (i = 0; leaf->index == least && i < CKPT_FANOUT; i++) {
+			struct ckpt_state s = ckpt_leaf_state(leaf, i);
+
+			masks[i] |= s.present | s.zero;
+		}
+		rcu_read_unlock();
+		ckpt_node_put(leaf);
+	}
+	*index = least;
+	return 0;
+}
+
+/* A range in the making; neighbours join. */
+struct extent {
+	u64 start, end;
+};
+
+static unsigned int emit_range(struct extent *r, const struct diff *d, char *result,
+			       unsigned int maxlen, unsigned int sz)
+{
+	u64 end = min(r->end, d->sectors);
+
+	if (r->start < end)
+		DMEMIT("%llu %llu\n", r->start, end - r->start);
+	memset(r, 0, sizeof(*r));
+	return sz;
+}
+
+static int diff_locked(struct ckpt_store *store, const struct diff *d, u64 cursor, char *result,
+		       unsigned int maxlen)
+{
+	const struct ckpt_geometry *g = &store->geometry;
+	u64 index = cursor >> (g->cluster_shift + CKPT_FANOUT_SHIFT);
+	struct extent range = {};
+	unsigned int sz = 0, i;
+	u32 *masks = kmalloc_array(CKPT_FANOUT, sizeof(*masks), GFP_NOIO);
+	int r;
+
+	if (!masks)
+		return -ENOMEM;
+	while (!(r = next_leaf(d, &index, masks)) && index != U64_MAX) {
+		for (i = 0; i < CKPT_FANOUT * CKPT_CLUSTER_BLOCKS; i++) {
+			u64 sector = (index * CKPT_FANOUT * CKPT_CLUSTER_BLOCKS + i)
+				     << g->block_shift;
+
+			if (sector < cursor || !(masks[i / 32] & ckpt_mask(i % 32, 1)))
+				continue;
+			if (range.end != sector) {
+				sz = emit_range(&range, d, result, maxlen, sz);
+				if (sz + 3 * DIFF_LINE > maxlen) {
+					DMEMIT("next %llu", sector);
+					kfree(masks);
+					return 1;
+				}
+				range.start = sector;
+			}
+			range.end = sector + ckpt_block_sectors(g);
+		}
+		index++;
+	}
+	kfree(masks);
+	if (r)
+		return r;
+	sz = emit_range(&range, d, result, maxlen, sz);
+	DMEMIT("end");
+	return 1;
+}
+
+int ckpt_report_diff(struct ckpt_store *store, const char *volume, const char *from,
+		     const char *to, u64 cursor, char *result, unsigned int maxlen)
+{
+	struct diff d = {};
+	int r;
+
+	r = find_side(store, volume, from, false, &d.from);
+	if (!r)
+		r = find_side(store, volume, to, true, &d.to);
+	if (!r) {
+		for (d.meet = d.from; d.meet && !is_below(d.meet, d.to); )
+			d.meet = d.meet->parent;
+		d.sectors = max(d.to->sectors, d.from ? d.from->sectors : 0);
+		/* A merge moves nothing from one layer to the other meanwhile. */
+		down_read(&store->chain);
+		r = diff_locked(store, &d, cursor, result, maxlen);
+		up_read(&store->chain);
+	}
+	return r;
+}

@@ -1,0 +1,517 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define pr_fmt(fmt) "device-mapper: ckpt: " fmt
+
+#include "spacebits.h"
+#include "store.h"
+#include "writeback.h"
+
+/* Units that a refill sets aside at the most: 16 MiB, which map() then hands out. */
+#define STOCK_UNITS	4096u
+/* Units of a run from which nodes are placed, so that they stand together. */
+#define NODE_RUN	64u
+/* With less than this part of the store free, whole windows would set aside what others need. */
+#define SCARCE_SHIFT	4
+
+void ckpt_space_init(struct ckpt_store *store)
+{
+	struct ckpt_space *space = &store->space;
+
+	spin_lock_init(&space->lock);
+	mutex_init(&space->refill);
+	ckpt_tree_init(&space->tree, store, CKPT_TREE_SPACE, CKPT_SPACE_LEVELS, 0);
+}
+
+void ckpt_space_begin(struct ckpt_store *store, u64 used)
+{
+	struct ckpt_space *space = &store->space;
+
+	space->used = used;
+	space->taken = used;
+	space->merge_reserve = max(ckpt_cluster_units(&store->geometry), store->dirty_limit / 4);
+	space->merge_left = space->merge_reserve;
+	space->reserve = 2ull * store->dirty_limit + 64 + space->merge_reserve;
+	space->cursor = ckpt_first_free_unit(&store->geometry);
+	space->node_cursor = space->cursor;
+}
+
+int ckpt_space_leaf_alloc(struct ckpt_node *node)
+{
+	node->live = ckpt_page_get(node->store);
+	memcpy(node->live, node->image, CKPT_NODE_BYTES);
+	return 0;
+}
+
+bool ckpt_space_leaf_idle(const struct ckpt_node *node)
+{
+	struct ckpt_space *space = &node->store->space;
+	bool idle;
+
+	spin_lock(&space->lock);
+	idle = !memcmp(node->live, node->image, CKPT_NODE_BYTES);
+	spin_unlock(&space->lock);
+	return idle;
+}
+
+/* Units that may be taken before data get no more. */
+static u64 data_limit(const struct ckpt_store *store)
+{
+	u64 all = ckpt_capacity(&store->geometry);
+
+	return all - min(all, store->space.reserve);
+}
+
+static bool may_take(const struct ckpt_store *store, enum ckpt_space_user user, u32 units)
+{
+	const struct ckpt_space *space = &store->space;
+
+	return READ_ONCE(space->taken) + units <= data_limit(store) ||
+	       (user == CKPT_SPACE_MERGE && units <= space->merge_left);
+}
+
+/* space->lock is held, and they may be taken. */
+static void count_taken(struct ckpt_store *store, enum ckpt_space_user user, u32 units)
+{
+	struct ckpt_space *space = &store->space;
+
+	space->taken += units;
+	if (user == CKPT_SPACE_MERGE && space->taken > data_limit(store))
+		space->merge_left -= min_t(u64, units, space->merge_left);
+}
+
+void ckpt_space_repaid(struct ckpt_store *store)
+{
+	struct ckpt_space *space = &store->space;
+
+	spin_lock_irq(&space->lock);
+	space->merge_left = space->merge_reserve;
+	spin_unlock_irq(&space->lock);
+}
+
+u64 ckpt_space_left(const struct ckpt_store *store)
+{
+	const struct ckpt_space *space = &store->space;
+	u64 taken = READ_ONCE(space->taken) - READ_ONCE(space->stock_units);
+	u64 limit = data_limit(store);
+
+	return limit - min(limit, taken);
+}
+
+/* Units of leaf @index that the store has; the last one may be cut off. */
+static u32 leaf_end(struct ckpt_store *store, u64 index)
+{
+	u64 left = ckpt_store_units(&store->geometry) - index * CKPT_SPACE_LEAF_UNITS;
+
+	return min_t(u64, left, CKPT_SPACE_LEAF_UNITS);
+}
+
+/* ---- images ---- */
+
+int ckpt_space_apply(struct ckpt_store *store, u64 unit, u32 nr, bool set)
+{
+	struct ckpt_space *space = &store->space;
+
+	while (nr) {
+		u32 first = unit % CKPT_SPACE_LEAF_UNITS;
+		u32 part = min(nr, CKPT_SPACE_LEAF_UNITS - first);
+		struct ckpt_node *leaf;
+		u32 changed, live = 0;
+		unsigned long flags;
+		__le64 *image;
+
+		leaf = ckpt_node_get(&space->tree, 0, unit / CKPT_SPACE_LEAF_UNITS, true);
+		if (IS_ERR(leaf))
+			return PTR_ERR(leaf);
+		image = ckpt_node_change(leaf);
+		spin_lock_irqsave(&space->lock, flags);
+		if (set) {
+			changed = ckpt_bits_set(image, first, part);
+			live = ckpt_bits_set(leaf->live, first, part);
+			space->used += changed;
+			space->taken += live;
+		} else {
+			changed = ckpt_bits_clear(image, first, part);
+			space->used -= changed;
+		}
+		spin_unlock_irqrestore(&space->lock, flags);
+		ckpt_node_put(leaf);
+		if (changed != part) {
+			ckpt_log(err, store, "space map is damaged: %u units at %llu are %s already",
+				 part - changed, unit, set ? "in use" : "free");
+			return -EIO;
+		}
+		unit += part;
+		nr -= part;
+	}
+	return 0;
+}
+
+int ckpt_space_apply_blocks(struct ckpt_store *store, u64 where, u32 units, bool set)
+{
+	u32 shift = ckpt_unit_mask_shift(&store->geometry);
+
+	while (units) {
+		u32 first = (u32)__ffs(units), nr = ckpt_run(units, first);
+		int r;
+
+		r = ckpt_space_apply(store, (where + ((u64)first << shift)) >> CKPT_UNIT_SHIFT,
+				     nr << (shift - CKPT_UNIT_SHIFT), set);
+		if (r)
+			return r;
+		units &= ~ckpt_mask(first, nr);
+	}
+	return 0;
+}
+
+/* ---- live bits ---- */
+
+void ckpt_space_release(struct ckpt_store *store, u64 unit, u32 nr)
+{
+	struct ckpt_space *space = &store->space;
+
+	rcu_read_lock();
+	while (nr) {
+		u32 first = unit % CKPT_SPACE_LEAF_UNITS;
+		u32 part = min(nr, CKPT_SPACE_LEAF_UNITS - first);
+		struct ckpt_node *leaf;
+		unsigned long flags;
+
+		leaf = ckpt_node_find(&space->tree, 0, unit / CKPT_SPACE_LEAF_UNITS);
+		if (!WARN_ON_ONCE(!leaf)) {
+			spin_lock_irqsave(&space->lock, flags);
+			space->taken -= ckpt_bits_clear(leaf->live, first, part);
+			space->fragmented = false;
+			spin_unlock_irqrestore(&space->lock, flags);
+		}
+		unit += part;
+		nr -= part;
+	}
+	rcu_read_unlock();
+}
+
+int ckpt_space_claim(struct ckpt_store *store, enum ckpt_space_user user, u64 where, u32 blocks,
+		     u32 *own)
+{
+	const struct ckpt_geometry *g = &store->geometry;
+	u32 mask = ckpt_unit_mask(g, blocks), shift = ckpt_unit_mask_shift(g);
+	u32 each = 1u << (shift - CKPT_UNIT_SHIFT), got = 0, i;
+	struct ckpt_space *space = &store->space;
+
+	for (i = 0; i < CKPT_CLUSTER_BLOCKS; i++) {
+		u64 unit = (where >> CKPT_UNIT_SHIFT) + i * each;
+		u32 first = unit % CKPT_SPACE_LEAF_UNITS;
+		struct ckpt_node *leaf;
+		unsigned long flags;
+
+		/* A block that straddles two leaves is not worth the trouble. */
+		if (!(mask & ckpt_mask(i, 1)) || unit < ckpt_first_free_unit(g) ||
+		    unit + each > ckpt_store_units(g) ||
+		    first + each > CKPT_SPACE_LEAF_UNITS)
+			continue;
+		leaf = ckpt_node_get(&space->tree, 0, unit / CKPT_SPACE_LEAF_UNITS, true);
+		if (IS_ERR(leaf))
+			return PTR_ERR(leaf);
+		spin_lock_irqsave(&space->lock, flags);
+		if (!ckpt_bits_any(leaf->live, first, each) &&
+		    may_take(store, user, each)) {
+			count_taken(store, user, ckpt_bits_set(leaf->live, first, each));
+			got |= ckpt_mask(i, 1);
+		}
+		spin_unlock_irqrestore(&space->lock, flags);
+		ckpt_node_put(leaf);
+	}
+	*own = 0;
+	for (i = 0; i < CKPT_CLUSTER_BLOCKS; i++)
+		if (got & ckpt_unit_mask(g, ckpt_mask(i, 1)))
+			*own |= ckpt_mask(i, 1);
+	*own &= blocks;
+	return 0;
+}
+
+/* ---- the stock ---- */
+
+static struct ckpt_space_run *stock_run(struct ckpt_space *space, unsigned int i)
+{
+	return &space->stock[(space->first_run + i) % CKPT_STOCK_RUNS];
+}
+
+/* Blocks of the window at unit @where that lie within units [@from, @end). */
+static u32 blocks_within(const struct ckpt_geometry *g, u64 where, u64 from, u64 end)
+{
+	u32 own = 0, i;
+
+	for (i = 0; i < CKPT_CLUSTER_BLOCKS; i++) {
+		u64 first = (where << CKPT_UNIT_SHIFT) + ((u64)i << g->block_shift);
+		u64 last = first + ckpt_block_sectors(g) - 1;
+
+		if (first >> CKPT_UNIT_SHIFT >= from && last >> CKPT_UNIT_SHIFT < end)
+			own |= ckpt_mask(i, 1);
+	}
+	return own;
+}
+
+/* Units that blocks [@first, @first + @nr) of a window touch; *@skip: those before them. */
+static u32 units_touched(const struct ckpt_geometry *g, u32 first, u32 nr, u32 *skip)
+{
+	*skip = (first << g->block_shift) >> CKPT_UNIT_SHIFT;
+	return DIV_ROUND_UP((first + nr) << g->block_shift, CKPT_NODE_SECTORS) - *skip;
+}
+
+int ckpt_space_window(struct ckpt_store *store, u32 first, u32 nr, u64 *where, u32 *own)
+{
+	const struct ckpt_geometry *g = &store->geometry;
+	u32 whole = ckpt_cluster_units(g), skip, need = units_touched(g, first, nr, &skip);
+	struct ckpt_space *space = &store->space;
+	unsigned long flags;
+	int r = -EAGAIN;
+	unsigned int i;
+
+	spin_lock_irqsave(&space->lock, flags);
+	for (i = 0; i < space->nr_runs; i++) {
+		struct ckpt_space_run *run = stock_run(space, i);
+		u32 taken;
+
+		if (run->nr >= whole && !space->scarce) {
+			*where = run->unit << CKPT_UNIT_SHIFT;
+			*own = ~0u;
+			taken = whole;
+		} else if ((space->fragmented || space->scarce) && run->nr >= need) {
+			u64 at = run->unit - skip;
+
+			taken = min(run->nr, whole - skip);
+			/* A slot that outgrows this moves; twice as much makes that seldom. */
+			if (space->scarce)
+				taken = min(taken, 2 * need);
+			*where = at << CKPT_UNIT_SHIFT;
+			*own = blocks_within(g, at, run->unit, run->unit + taken);
+			/* What no whole block can use stays in the run. */
+			if (g->block_shift > CKPT_UNIT_SHIFT)
+				taken &= ~((ckpt_block_sectors(g) >> CKPT_UNIT_SHIFT) - 1);
+		} else {
+			continue;
+		}
+		run->unit += taken;
+		run->nr -= taken;
+		space->stock_units -= taken;
+		r = 0;
+		break;
+	}
+	while (space->nr_runs && !stock_run(space, 0)->nr) {
+		space->first_run = (space->first_run + 1) % CKPT_STOCK_RUNS;
+		space->nr_runs--;
+	}
+	spin_unlock_irqrestore(&space->lock, flags);
+	return r;
+}
+
+void ckpt_space_drop_stock(struct ckpt_store *store)
+{
+	struct ckpt_space *space = &store->space;
+	struct ckpt_space_run run;
+
+	for (;;) {
+		spin_lock_irq(&space->lock);
+		if (!space->nr_runs) {
+			spin_unlock_irq(&space->lock);
+			break;
+		}
+		run = *stock_run(space, 0);
+		space->first_run = (space->first_run + 1) % CKPT_STOCK_RUNS;
+		space->nr_runs--;
+		space->stock_units -= run.nr;
+		spin_unlock_irq(&space->lock);
+		if (run.nr)
+			ckpt_space_release(store, run.unit, run.nr);
+	}
+}
+
+/*
+ * Take a run of at least @least and at most @most free units at or behind *@cursor, which
+ * moves on; one turn around the store.  Live bits are set.
+ */
+static int take_run(struct ckpt_store *store, u64 *cursor, u32 least, u32 most,
+		    struct ckpt_space_run *run)
+{
+	u64 leaves = DIV_ROUND_UP_ULL(ckpt_store_units(&store->geometry),
+				      CKPT_SPACE_LEAF_UNITS);
+	struct ckpt_space *space = &store->space;
+	u64 turn;
+
+	for (turn = 0; turn <= leaves + 1; turn++) {
+		u64 index = *cursor / CKPT_SPACE_LEAF_UNITS;
+		u32 from = *cursor % CKPT_SPACE_LEAF_UNITS, end, found, first;
+		struct ckpt_node *leaf;
+
+		if (index >= leaves) {
+			*cursor = ckpt_first_free_unit(&store->geometry);
+			continue;
+		}
+		leaf = ckpt_node_get(&space->tree, 0, index, true);
+		if (IS_ERR(leaf))
+			return PTR_ERR(leaf);
+		end = leaf_end(store, index);
+		spin_lock_irq(&space->lock);
+		while ((found = ckpt_bits_find(leaf->live, from, end, most, &first))) {
+			if (found >= least)
+				break;
+			from = first + found;
+		}
+		if (found)
+			space->taken += ckpt_bits_set(leaf->live, first, found);
+		spin_unlock_irq(&space->lock);
+		ckpt_node_put(leaf);
+		if (found) {
+			run->unit = index * CKPT_SPACE_LEAF_UNITS + first;
+			run->nr = found;
+			*cursor = run->unit + found;
+			return 0;
+		}
+		*cursor = (index + 1) * CKPT_SPACE_LEAF_UNITS;
+	}
+	return -ENOSPC;
+}
+
+static bool stock_has(struct ckpt_space *space, u32 units)
+{
+	unsigned int i;
+	bool has = false;
+
+	spin_lock_irq(&space->lock);
+	for (i = 0; i < space->nr_runs && !has; i++)
+		has = stock_run(space, i)->nr >= units;
+	spin_unlock_irq(&space->lock);
+	return has;
+}
+
+/* Add runs of at least @least units to the stock; -ENOSPC when there are none. */
+static int add_runs(struct ckpt_store *store, u32 least)
+{
+	u64 limit = data_limit(store), taken;
+	struct ckpt_space *space = &store->space;
+	bool any = false;
+
+	for (;;) {
+		struct ckpt_space_run run;
+		int r;
+
+		taken = READ_ONCE(space->taken);
+		if (taken + least > limit || space->nr_runs == CKPT_STOCK_RUNS ||
+		    space->stock_units >= STOCK_UNITS)
+			break;
+		r = take_run(store, &space->cursor, least,
+			     min_t(u64, limit - taken, STOCK_UNITS), &run);
+		if (r == -ENOSPC)
+			break;
+		if (r)
+			return r;
+		spin_lock_irq(&space->lock);
+		*stock_run(space, space->nr_runs++) = run;
+		space->stock_units += run.nr;
+		spin_unlock_irq(&space->lock);
+		any = true;
+	}
+	return any ? 0 : -ENOSPC;
+}
+
+int ckpt_space_refill(struct ckpt_store *store, u32 first, u32 nr)
+{
+	const struct ckpt_geometry *g = &store->geometry;
+	u32 skip, need = units_touched(g, first, nr, &skip);
+	struct ckpt_space *space = &store->space;
+	int r = 0;
+
+	mutex_lock(&space->refill);
+	WRITE_ONCE(space->scarce, ckpt_space_left(store) < ckpt_capacity(g) >> SCARCE_SHIFT);
+	if (!stock_has(space, space->fragmented || space->scarce ? need :
+		       ckpt_cluster_units(g))) {
+		/* Remains that are too short for a window would only fill the stock. */
+		ckpt_space_drop_stock(store);
+		WRITE_ONCE(space->fragmented, false);
+		r = add_runs(store, ckpt_cluster_units(g));
+		if (r == -ENOSPC) {
+			WRITE_ONCE(space->fragmented, true);
+			r = add_runs(store, need);
+		}
+	}
+	mutex_unlock(&space->refill);
+	return r;
+}
+
+/* The pattern of @blocks' units in this leaf of the map; -ENOSPC. */
+static int fit_in_leaf(struct ckpt_store *store, enum ckpt_space_user user, u64 index, u32 mask,
+		       u32 each, u64 *unit)
+{
+	u32 from = 0, end = leaf_end(store, index), place, i;
+	struct ckpt_space *space = &store->space;
+	struct ckpt_node *leaf;
+
+	leaf = ckpt_node_get(&space->tree, 0, index, true);
+	if (IS_ERR(leaf))
+		return PTR_ERR(leaf);
+	if (!index)
+		from = min_t(u64, ckpt_first_free_unit(&store->geometry), end);
+	spin_lock_irq(&space->lock);
+	place = ckpt_bits_fit(leaf->live, from, end, mask, each);
+	for (i = 0; place < end && i < CKPT_CLUSTER_BLOCKS; i++)
+		if (mask & ckpt_mask(i, 1))
+			count_taken(store, user,
+				    ckpt_bits_set(leaf->live, place + i * each, each));
+	spin_unlock_irq(&space->lock);
+	ckpt_node_put(leaf);
+	*unit = index * CKPT_SPACE_LEAF_UNITS + place;
+	return place < end ? 0 : -ENOSPC;
+}
+
+int ckpt_space_fit(struct ckpt_store *store, enum ckpt_space_user user, u32 blocks, u64 *where)
+{
+	const struct ckpt_geometry *g = &store->geometry;
+	u64 leaves = DIV_ROUND_UP_ULL(ckpt_store_units(g), CKPT_SPACE_LEAF_UNITS), index, unit;
+	u32 mask = ckpt_unit_mask(g, blocks), shift = ckpt_unit_mask_shift(g) - CKPT_UNIT_SHIFT;
+	u32 first = (u32)__ffs(mask), need = hweight32(mask) << shift;
+	struct ckpt_space *space = &store->space;
+	int r = -ENOSPC;
+
+	mutex_lock(&space->refill);
+	ckpt_space_drop_stock(store);
+	if (!may_take(store, user, need))
+		leaves = 0;
+	for (index = ckpt_first_free_unit(g) / CKPT_SPACE_LEAF_UNITS;
+	     r == -ENOSPC && index < leaves; index++)
+		r = fit_in_leaf(store, user, index, mask >> first, 1u << shift, &unit);
+	mutex_unlock(&space->refill);
+	if (!r)
+		*where = (unit - ((u64)first << shift)) << CKPT_UNIT_SHIFT;
+	return r;
+}
+
+u64 ckpt_space_reserved(struct ckpt_store *store)
+{
+	struct ckpt_space *space = &store->space;
+	u64 units;
+
+	spin_lock_irq(&space->lock);
+	units = space->taken - space->used - space->stock_units - space->node_run.nr;
+	spin_unlock_irq(&space->lock);
+	return units;
+}
+
+/* ---- nodes ---- */
+
+int ckpt_space_node(struct ckpt_store *store, u64 *sector)
+{
+	struct ckpt_space *space = &store->space;
+	struct ckpt_space_run *run = &space->node_run;
+	int r;
+
+	lockdep_assert_held(&store->commit);
+	if (!run->nr) {
+		r = take_run(store, &space->node_cursor, 1, NODE_RUN, run);
+		if (r)
+			return r;
+	}
+	r = ckpt_space_apply(store, run->unit, 1, true);
+	if (r)
+		return r;
+	*sector = run->unit++ << CKPT_UNIT_SHIFT;
+	run->nr--;
+	return 0;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The space map: which units of the store are in use.
+ *
+ * Each leaf has two contents.  Its image says what is in use as of the last commit.
+ * Its live bits say what may not be handed out now: that, and windows that heads have
+ * set aside, nodes that only the former superblock reaches, and data that were freed
+ * but that a bio mapped before may still read.  So giving space back has two steps: the
+ * image's bit is cleared by the commit that frees, the live bit when nothing
+ * can want the old content any more.
+ *
+ * map() takes windows from a *stock* of free runs, which live bits already cover, so it
+ * needs neither I/O nor memory.  Workers fill the stock.
+ *
+ * LOCKS: space->lock (irq-safe) is taken inside a leaf's node->lock; it guards the live
+ * bits, the stock and the counters.
+ */
+#ifndef CKPT_SPACE_H
+#define CKPT_SPACE_H
+
+#include "node.h"
+
+#define CKPT_STOCK_RUNS 128
+
+struct ckpt_space_run {
+	u64 unit;
+	u32 nr;
+};
+
+struct ckpt_space {
+	struct ckpt_tree tree;
+	spinlock_t lock;		/* see above */
+	struct mutex refill;		/* one worker at a time scans */
+	u64 used;			/* units in use in the images */
+	u64 taken;			/* live bits: used, set aside, not yet given back */
+	u64 reserve;			/* units that data of users may not take */
+	u64 merge_reserve;		/* those of them that a merge may borrow */
+	u64 merge_left;			/* and has not yet */
+	u64 cursor;			/* unit where the scan for data goes on */
+	u64 node_cursor;		/* and that for nodes */
+	u64 stock_units;
+	unsigned int first_run, nr_runs;
+	bool fragmented;		/* the last scan found no whole window */
+	bool scarce;			/* windows are cut short */
+	struct ckpt_space_run stock[CKPT_STOCK_RUNS];
+	struct ckpt_space_run node_run;	/* for nodes */
+};
+
+/*
+ * Who asks for space.  A merge gives back at least what it takes, so on a full store it may borrow
+ * some of the reserve; that there are nodes among what is taken does not make it less.
+ */
+enum ckpt_space_user {
+	CKPT_SPACE_DATA,
+	CKPT_SPACE_MERGE,
+};
+
+void ckpt_space_init(struct ckpt_store *store);
+
+/* After replay: what is in use is what the images say. */
+void ckpt_space_begin(struct ckpt_store *store, u64 used);
+
+/*
+ * A window for a cluster of which blocks [@first, @first + @nr) are wanted now; any
+ * context.  *@where is its place and *@own the blocks that it really has, which
+ * include the wanted ones.  -EAGAIN: the stock must be refilled first.
+ */
+int ckpt_space_window(struct ckpt_store *store, u32 first, u32 nr, u64 *where, u32 *own);
+
+/*
+ * Fill the stock so that a window for a cluster's blocks [@first, @first + @nr) can be had;
+ * sleeps.  -ENOSPC when there is no such place.
+ */
+int ckpt_space_refill(struct ckpt_store *store, u32 first, u32 nr);
+
+/*
+ * A window in which the places of all @blocks are free, wherever in the store: a row as long as
+ * the window need not be.  They are set aside, and nothing else is.  Sleeps; -ENOSPC.
+ */
+int ckpt_space_fit(struct ckpt_store *store, enum ckpt_space_user user, u32 blocks, u64 *where);
+
+/* All that the merge has borrowed is back. */
+void ckpt_space_repaid(struct ckpt_store *store);
+
+/* Units that data may still take; what waits in the stock is among them.  Any context. */
+u64 ckpt_space_left(const struct ckpt_store *store);
+
+/*
+ * Units that are set aside for heads' windows, or still on their way back; what waits in the
+ * stock is free.  Any context that may sleep.
+ */
+u64 ckpt_space_reserved(struct ckpt_store *store);
+
+/* Give the stock back to the map (a store at rest has none). */
+void ckpt_space_drop_stock(struct ckpt_store *store);
+
+/*
+ * Set aside those blocks of the window at @where whose places are free; returns
+ * them.  Sleeps.
+ */
+int ckpt_space_claim(struct ckpt_store *store, enum ckpt_space_user user, u64 where, u32 blocks,
+		     u32 *own);
+
+/*
+ * Set or clear image bits; part of applying an entry: store->commit is held.
+ * Sleeps; -EIO as ckpt_node_get().
+ */
+int ckpt_space_apply(struct ckpt_store *store, u64 unit, u32 nr, bool set);
+/* @units is a mask as ckpt_unit_mask() makes them. */
+int ckpt_space_apply_blocks(struct ckpt_store *store, u64 where, u32 units, bool set);
+
+/*
+ * A unit for a node, live and in the image; store->commit is held.  Sleeps; -ENOSPC
+ * only when not even the reserve has one.
+ */
+int ckpt_space_node(struct ckpt_store *store, u64 *sector);
+
+/*
+ * Clear the live bits of these units, which are set.  Any context; the leaf is in memory, as
+ * one whose live bits go beyond its image stays there.
+ */
+void ckpt_space_release(struct ckpt_store *store, u64 unit, u32 nr);
+
+/* Live content of a leaf as it is loaded; -ENOMEM. */
+int ckpt_space_leaf_alloc(struct ckpt_node *node);
+/* Nothing set aside in this leaf?  node->lock is held. */
+bool ckpt_space_leaf_idle(const struct ckpt_node *node);
+
+#endif
