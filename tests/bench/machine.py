@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What scenarios are made of: devices on memory, stores and volumes, peers, time."""
+
+import contextlib
+import mmap
+import os
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '../selftests'))
+
+import agent        # noqa: E402
+
+MIB = 1 << 20
+DM = '/dev/mapper/'
+STORE = 'bench-store'
+
+# Words of a store's status, as Documentation/admin-guide/device-mapper/dm-ckpt.rst has them.
+FIELDS = {'mode': 1, 'commits': 9, 'layers': 13, 'freeing': 15, 'moved': 16, 'copied': 17,
+          'freed': 18, 'merge': 19, 'left': 22}
+
+
+def run(*words, check=True):
+    return subprocess.run(words, check=check, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT).stdout
+
+
+def seconds(what, *args):
+    """How long the call takes."""
+    begun = time.monotonic()
+    what(*args)
+    return time.monotonic() - begun
+
+
+# ---- devices on memory ----
+
+def ram_disks(nr, mib):
+    """That many of that size.  All their memory is there afterwards, so that no first write of a
+    page is measured."""
+    run('modprobe', '-r', 'brd')
+    run('modprobe', 'brd', 'rd_nr=%d' % nr, 'rd_size=%d' % (mib << 10))
+    disks = ['/dev/ram%d' % i for i in range(nr)]
+    for disk in disks:
+        fill(disk, 0, mib * MIB)
+    return disks
+
+
+@contextlib.contextmanager
+def loop(mib):
+    """A loop device on memory, while it is needed."""
+    run('modprobe', 'loop')
+    path = '/dev/shm/bench-loop'
+    device = agent.do_loop(path, mib)
+    try:
+        fill(device, 0, mib * MIB)
+        yield device
+    finally:
+        clean()
+        agent.do_unloop(device)
+        os.unlink(path)
+
+
+def fill(path, offset, length, part=MIB):
+    """Write all of it, front to back."""
+    content = mmap.mmap(-1, part)
+    content.write(b'\xa5' * part)
+    fd = os.open(path, os.O_RDWR | os.O_DIRECT)
+    for at in range(offset, offset + length, part):
+        if os.pwrite(fd, content, at) != part:
+            raise OSError('short write to %s' % path)
+    os.close(fd)
+
+
+def scatter(path, offsets, length=4096):
+    """Write so many bytes at each of the offsets."""
+    content = mmap.mmap(-1, length)
+    content.write(b'\x5a' * length)
+    fd = os.open(path, os.O_RDWR | os.O_DIRECT)
+    for at in offsets:
+        if os.pwrite(fd, content, at) != length:
+            raise OSError('short write to %s' % path)
+    os.close(fd)
+
+
+# ---- stores and volumes ----
+
+def sectors_of(disk):
+    with open('/sys/class/block/%s/size' % os.path.basename(os.path.realpath(disk))) as f:
+        return int(f.read())
+
+
+def writes_of(disk):
+    """How many it has completed."""
+    with open('/sys/class/block/%s/stat' % os.path.basename(os.path.realpath(disk))) as f:
+        return int(f.read().split()[4])
+
+
+def store(disk, *features):
+    """A new one on all of the disk, whatever was there."""
+    fill(disk, 0, 2 * MIB)      # both superblocks
+    words = ['format', *features]
+    agent.do_create(STORE, sectors_of(disk), 'ckpt-store',
+                    '%s %d %s' % (disk, len(words), ' '.join(words)))
+
+
+def message(*words):
+    return agent.do_message(STORE, *words)
+
+
+def volume(name, mib=None, origin=None):
+    """A new and active one of that size, or with all of the origin."""
+    sectors = sectors_of(origin) if origin else mib * 2048
+    message('adopt_volume' if origin else 'create_volume', name, str(sectors))
+    agent.do_create(name, sectors, 'ckpt', '%s%s %s %s' % (DM, STORE, name, origin or '-'))
+    return DM + name
+
+
+def checkpoint(name, *volumes):
+    message('checkpoint', name, 'standard', *volumes)
+
+
+def status(field):
+    word = agent.do_status(STORE).split()[3:][FIELDS[field]]
+    return int(word) if word.isdigit() else word
+
+
+def wait_for(what, step=0.002, limit=300):
+    """Look seldom: the machine has other things to do."""
+    end = time.monotonic() + limit
+    while not what():
+        if time.monotonic() > end:
+            raise TimeoutError('the store: ' + agent.do_status(STORE))
+        time.sleep(step)
+
+
+def is_settled():
+    return status('merge') == 'idle' and not status('freeing')
+
+
+def delete(*checkpoints):
+    """Take the checkpoints away, and let what follows from that wait for merge()."""
+    message('merge', 'pause')
+    message('delete_checkpoint', *checkpoints)
+    message('commit')
+    wait_for(lambda: status('merge') == 'paused')
+
+
+def merge(step=0.002):
+    """Let it merge all there is; in seconds."""
+    begun = time.monotonic()
+    message('merge', 'resume')
+    wait_for(is_settled, step)
+    return time.monotonic() - begun
+
+
+def clean():
+    agent.do_clean()

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a writer notices of a merge of its volume: the 99th percentile of its writes' latency, at
+a rate that leaves the devices idle most of the time, against the same without the merge."""
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+
+import machine
+from machine import MIB
+
+RATE = 400
+
+
+def writer(disk, mib, log):
+    return subprocess.Popen(
+        ['fio', '--name=writer', '--filename=' + disk, '--size=%dm' % mib, '--rw=randwrite',
+         '--bs=4k', '--direct=1', '--ioengine=psync', '--thread', '--rate_iops=%d' % RATE,
+         '--time_based', '--runtime=120',
+         '--write_lat_log=' + log, '--log_unix_epoch=1', '--output=' + log],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def percentile(latencies, share):
+    return sorted(latencies)[int(len(latencies) * share)]
+
+
+def latencies(log, begin, end):
+    """Of what began in that time, in seconds since 1970; in µs.  fio notes the ends, in ms."""
+    with open(log + '_clat.1.log') as f:
+        lines = [[int(word) for word in line.split(',')[:2]] for line in f]
+    return [ns / 1000 for ms, ns in lines if begin <= ms / 1000 - ns / 1e9 < end]
+
+
+def head(disk, mib):
+    """The only checkpoint goes, so what the volume itself has written since goes into the base."""
+    machine.checkpoint('c', 'disk')
+    machine.fill(disk, 0, mib * MIB)
+    machine.delete('disk@c')
+
+
+def below(disk, mib):
+    """A layer below the volume's own goes into the base."""
+    machine.checkpoint('c', 'disk')
+    machine.fill(disk, 0, mib * MIB)
+    machine.checkpoint('d', 'disk')
+    machine.delete('disk@c')
+
+
+def measure(store, origin, mib, prepare, share):
+    """Without the merge, with it; and how long it took."""
+    machine.store(store)
+    disk = machine.volume('disk', origin=origin)
+    prepare(disk, mib)
+    machine.message('merge', 'share', str(share))
+    with tempfile.TemporaryDirectory(dir='/dev/shm') as work:
+        log = os.path.join(work, 'log')
+        fio = writer(disk, mib, log)
+        begun = machine.writes_of(disk) + RATE
+        machine.wait_for(lambda: machine.writes_of(disk) > begun, 0.1)
+        times = [time.time()]
+        time.sleep(4)
+        times.append(time.time())
+        took = machine.merge(0.01)
+        times.append(time.time())
+        fio.send_signal(signal.SIGINT)
+        fio.wait()
+        without = latencies(log, *times[:2])
+        during = latencies(log, *times[1:])
+    machine.clean()
+    return percentile(without, .99), percentile(during, .99), mib / took
+
+
+def run(bench):
+    mib = 128 if bench.quick else 256
+    # Enough for whole windows, which have the head's writes find their places.
+    store, origin = machine.ram_disks(2, 2 * mib + 128)
+    for prepare, what in (head, 'own layer'), (below, 'layer below'):
+        for share in 50, 20:
+            without, during, rates = zip(*(measure(store, origin, mib, prepare, share)
+                                           for _ in range(bench.repeat)))
+            name = '%s, share %d' % (what, share)
+            bench.add('dm-ckpt', name + ': merge', 'MiB/s', rates)
+            bench.add('dm-ckpt', name + ': write p99', 'µs', during, without, 'no merge', -1.5)

@@ -1,0 +1,468 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""What lib.sh has done by one process that stays, as starting one for each
+little thing is what takes the time in an emulated machine: device-mapper's
+ioctls, the kernel's log, comparing and filling devices.
+
+A request is a line with the number of its words and the words, each ended by a
+NUL; the answer a line with 0 or an errno's name and the number of lines that
+follow.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import stat
+import struct
+import sys
+import time
+
+import blk
+import iotest
+
+HEADER = struct.Struct('=3I I I I i I I I Q 128s 129s 7x')
+SPEC = struct.Struct('=QQiI16s')
+MINOR = {'list': 2, 'create': 3, 'remove': 4, 'rename': 5, 'suspend': 6, 'info': 7, 'load': 9,
+         'clear': 10, 'status': 12, 'message': 14}
+READONLY, SUSPEND, TABLE = 1 << 0, 1 << 1, 1 << 4
+BUFFER_FULL, SKIP_LOCKFS, NOFLUSH, INACTIVE, DATA_OUT, DEFERRED = \
+    1 << 8, 1 << 10, 1 << 11, 1 << 12, 1 << 16, 1 << 17
+
+control = os.open('/dev/mapper/control', os.O_RDWR)
+kmsg = os.open('/dev/kmsg', os.O_RDONLY | os.O_NONBLOCK)
+os.lseek(kmsg, 0, os.SEEK_END)
+log_lines = []
+states = {}
+
+
+class Failure(Exception):
+    """An answer that is no errno."""
+
+
+def ioctl(command, name, flags=0, payload=b'', size=1 << 16):
+    """Returns flags, open count, event number, device number, payload."""
+    total = HEADER.size + max(len(payload), size)
+    head = HEADER.pack(4, 0, 0, total, HEADER.size, 1 if command == 'load' else 0, 0, flags,
+                       0, 0, 0, os.fsencode(name), b'')
+    buffer = bytearray(total)
+    buffer[:len(head)] = head
+    buffer[len(head):len(head) + len(payload)] = payload
+    fcntl.ioctl(control, 3 << 30 | HEADER.size << 16 | 0xfd << 8 | MINOR[command], buffer)
+    h = HEADER.unpack_from(buffer)
+    return {'flags': h[7], 'open': h[6], 'event': h[8], 'dev': h[10],
+            'payload': bytes(buffer[h[4]:h[3]])}
+
+
+def node(name):
+    return '/dev/mapper/' + name
+
+
+def make_node(name, dev):
+    minor = dev & 0xff | dev >> 12 & 0xfff00
+    try:
+        os.symlink('../dm-%d' % minor, node(name))
+    except FileExistsError:
+        pass
+
+
+def drop_node(name):
+    if os.path.islink(node(name)):
+        os.unlink(node(name))
+
+
+def load(name, sectors, target, params, readonly):
+    text = os.fsencode(params) + b'\0'
+    text += bytes(-len(text) % 8)
+    spec = SPEC.pack(0, int(sectors), 0, SPEC.size + len(text), os.fsencode(target))
+    ioctl('load', name, READONLY if readonly else 0, spec + text)
+
+
+def resume(name):
+    make_node(name, ioctl('suspend', name)['dev'])
+
+
+def do_create(name, sectors, target, params='', mode='rw'):
+    ioctl('create', name)
+    try:
+        load(name, sectors, target, params, mode == 'ro')
+        resume(name)
+    except OSError:
+        ioctl('remove', name)
+        raise
+
+
+def do_load(name, sectors, target, params='', mode='rw'):
+    load(name, sectors, target, params, mode == 'ro')
+
+
+def do_resume(name):
+    resume(name)
+
+
+def do_suspend(name, *options):
+    flags = SUSPEND
+    flags |= NOFLUSH if 'noflush' in options else 0
+    flags |= SKIP_LOCKFS if 'nolockfs' in options else 0
+    ioctl('suspend', name, flags)
+
+
+def do_remove(*names):
+    for name in names:
+        ioctl('remove', name)
+        drop_node(name)
+
+
+def do_deferred(name):
+    flags = ioctl('remove', name, DEFERRED)['flags']
+    if not flags & DEFERRED:
+        drop_node(name)
+
+
+def devices():
+    payload = ioctl('list', '', size=1 << 20)['payload']
+    names, at = [], 0
+    while payload:
+        dev, step = struct.unpack_from('=QI', payload, at)
+        if dev:
+            names.append(payload[at + 12:].split(b'\0', 1)[0].decode())
+        if not step:
+            break
+        at += step
+    return names
+
+
+def is_ours(name):
+    if name.startswith('self-'):
+        return True
+    try:
+        return status_line(name, TABLE).split()[2] in ('ckpt', 'ckpt-store')
+    except (OSError, struct.error):     # gone meanwhile, or without a table
+        return False
+
+
+def do_devices():
+    """All that are of our targets, or are named self-* by a test."""
+    return '\n'.join(filter(is_ours, devices()))
+
+
+def do_clean():
+    """Away with them, whatever stands on what, for a few seconds."""
+    end = time.monotonic() + 5
+    while names := list(filter(is_ours, devices())):
+        for name in names:
+            try:
+                do_remove(name)
+            except OSError:
+                pass
+        if time.monotonic() > end:
+            raise Failure('cannot remove %s' % ' '.join(names))
+        time.sleep(0.02)
+
+
+LOOP_SET_FD, LOOP_CLR_FD, LOOP_SET_CAPACITY, LOOP_CTL_GET_FREE = 0x4c00, 0x4c01, 0x4c07, 0x4c82
+
+
+def do_loop(path, mib):
+    """A loop device over a file of that size."""
+    with open(path, 'w+b') as f, open('/dev/loop-control', 'rb') as ctl:
+        f.truncate(int(mib) << 20)
+        while True:
+            dev = '/dev/loop%d' % fcntl.ioctl(ctl, LOOP_CTL_GET_FREE)
+            with open(dev, 'r+b', buffering=0) as d:
+                try:
+                    fcntl.ioctl(d, LOOP_SET_FD, f.fileno())
+                    return dev
+                except OSError as e:
+                    if e.errno != errno.EBUSY:      # somebody else was faster
+                        raise
+
+
+def do_unloop(*paths):
+    for path in paths:
+        with open(path, 'rb') as d:
+            fcntl.ioctl(d, LOOP_CLR_FD)
+
+
+def do_resize_loop(dev, path, mib):
+    os.truncate(path, int(mib) << 20)
+    with open(dev, 'rb') as d:
+        fcntl.ioctl(d, LOOP_SET_CAPACITY)
+
+
+def do_clear(name):
+    ioctl('clear', name)
+
+
+def do_info(name):
+    i = ioctl('info', name)
+    return '%s %d %d' % ('suspended' if i['flags'] & SUSPEND else 'active', i['open'], i['event'])
+
+
+def status_line(name, flags=0):
+    payload = ioctl('status', name, flags)['payload']
+    start, length, _, _, target = SPEC.unpack_from(payload)
+    text = os.fsdecode(payload[SPEC.size:].split(b'\0')[0])
+    return '%d %d %s %s' % (start, length, target.split(b'\0')[0].decode(), text)
+
+
+def do_status(name, *options):
+    return status_line(name, NOFLUSH if 'noflush' in options else 0)
+
+
+def do_table(name, *options):
+    return status_line(name, TABLE | (INACTIVE if 'inactive' in options else 0))
+
+
+def message(name, words):
+    result = ioctl('message', name, 0, struct.pack('=Q', 0) +
+                   b' '.join(os.fsencode(w) for w in words) + b'\0')
+    return os.fsdecode(result['payload'].split(b'\0')[0]) if result['flags'] & DATA_OUT else ''
+
+
+def do_message(name, *words):
+    return message(name, words)
+
+
+def pages(name, *words):
+    lines = []
+    cursor = []
+    while True:
+        part = message(name, list(words) + cursor).split('\n')
+        lines += part[:-1]
+        if part[-1] == 'end':
+            return lines
+        if not part[-1].startswith('next '):
+            raise Failure('a page ends with %r' % part[-1])
+        cursor = part[-1].split()[1:]
+
+
+def do_pages(name, *words):
+    return '\n'.join(pages(name, *words))
+
+
+# The store as far as a message that fails must not change it: no counters of what went on.
+def state(name):
+    words = status_line(name).split()[3:]
+    if words[1] == 'rw':
+        message(name, ['commit'])
+        words = status_line(name).split()[3:]
+    kept = words[:5] + words[11:16]
+    return [' '.join(kept)] + sorted(pages(name, 'list'))
+
+
+def do_remember(name):
+    states[name] = state(name)
+
+
+def do_unchanged(name):
+    now = state(name)
+    if now == states[name]:
+        return ''
+    raise Failure('\n'.join(['- ' + s for s in states[name] if s not in now] +
+                            ['+ ' + s for s in now if s not in states[name]]))
+
+
+def read_log():
+    while True:
+        try:
+            line = os.read(kmsg, 8192).split(b';', 1)[-1]
+            log_lines.append(os.fsdecode(re.sub(rb'\\x([0-9a-f]{2})',
+                                                lambda m: bytes.fromhex(m[1].decode()), line)))
+        except BlockingIOError:
+            return
+        except BrokenPipeError:     # the oldest ones are gone
+            continue
+
+
+def do_mark():
+    read_log()
+    log_lines.clear()
+
+
+def do_log(pattern):
+    read_log()
+    for line in log_lines:
+        if re.search(pattern, line):
+            return line.split('\n')[0]
+    raise Failure('no %r in\n%s' % (pattern, ''.join(log_lines[-8:])))
+
+
+def do_fill(path, seed, offset='0', length=None):
+    device = blk.Device(path)
+    at = int(offset)
+    end = device.size if length is None else at + int(length)
+    while at < end:
+        part = min(end - at, blk.CHUNK)
+        device.write(at, blk.data(int(seed), at, part))
+        at += part
+    device.close()
+
+
+def do_fill_up(path, seed, offset='0', step='65536', length='65536'):
+    """Write each step until there is no space or the end: how many, and why it ended."""
+    device = blk.Device(path)
+    at, count, step, length = int(offset), 0, int(step), int(length)
+    try:
+        while at + length <= device.size:
+            device.write(at, blk.data(int(seed), at, length))
+            at += step
+            count += 1
+        return '%d end' % count
+    except OSError as e:
+        return '%d %s' % (count, errno.errorcode[e.errno])
+    finally:
+        device.close()
+
+
+# How many of the steps that fill_up made hold what it wrote.
+def do_filled(path, seed, count, offset='0', step='65536', length='65536'):
+    device = blk.Device(path, write=False)
+    good = 0
+    for i in range(int(count)):
+        at = int(offset) + i * int(step)
+        good += device.read(at, int(length)) == blk.data(int(seed), at, int(length))
+    device.close()
+    return str(good)
+
+
+def do_counters(*paths):
+    """What ordered.py wrote last."""
+    return ' '.join('%d' % struct.unpack_from('<Q', blk.Device(p, write=False).read(0, 4096))
+                    for p in paths)
+
+
+def do_holds(path, seed, offset='0', length=None):
+    device = blk.Device(path, write=False)
+    at = int(offset)
+    end = device.size if length is None else at + int(length)
+    while at < end:
+        part = min(end - at, blk.CHUNK)
+        wanted = bytes(part) if seed == 'zeros' else blk.data(int(seed), at, part)
+        diff = blk.first_difference(device.read(at, part), wanted)
+        if diff is not None:
+            raise Failure('%s differs from %s at byte %d' % (path, seed, at + diff))
+        at += part
+    device.close()
+
+
+def do_same(a, b, offset='0', length=None):
+    one, two = (blk.Device(p, write=False, direct=stat.S_ISBLK(os.stat(p).st_mode))
+                for p in (a, b))
+    at = int(offset)
+    end = one.size if length is None else at + int(length)
+    if length is None and one.size != two.size:
+        raise Failure('%s has %d bytes, %s %d' % (a, one.size, b, two.size))
+    diff = blk.compare(one, two, at, end - at)
+    one.close()
+    two.close()
+    if diff is not None:
+        raise Failure('%s and %s differ at byte %d' % (a, b, diff))
+
+
+def do_md5(path, offset='0', length=None):
+    device = blk.Device(path, write=False)
+    at = int(offset)
+    end = device.size if length is None else at + int(length)
+    sum_ = hashlib.md5()
+    while at < end:
+        part = min(end - at, blk.CHUNK)
+        sum_.update(device.read(at, part))
+        at += part
+    device.close()
+    return sum_.hexdigest()
+
+
+def do_discard(path, offset, length):
+    device = blk.Device(path)
+    device.discard(int(offset), int(length))
+    device.close()
+
+
+def do_zero(path, offset, length):
+    device = blk.Device(path)
+    device.zero(int(offset), int(length))
+    device.close()
+
+
+def do_flush(path):
+    device = blk.Device(path)
+    device.flush()
+    device.close()
+
+
+def do_io(*words):
+    well, text = iotest.run(*words)
+    if not well:
+        raise Failure(text)
+    return text
+
+
+# Bytes of a file or device are turned over, each in place; a device through the page cache.
+def do_damage(path, offset, length):
+    with open(path, 'r+b', buffering=0) as f:
+        f.seek(int(offset))
+        content = f.read(int(length))
+        f.seek(int(offset))
+        f.write(bytes(c ^ 0xff for c in content))
+        os.fsync(f.fileno())
+
+
+def crc32c(content):
+    crc = 0xffffffff
+    for byte in content:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc
+
+
+# Bytes of both superblocks become others, and the checksums are right again.
+def do_patch_super(path, offset, new):
+    with open(path, 'r+b', buffering=0) as f:
+        for at in 0, 1 << 20:
+            f.seek(at)
+            block = bytearray(f.read(4096))
+            block[int(offset):int(offset) + len(new) // 2] = bytes.fromhex(new)
+            block[16:20] = bytes(4)
+            block[16:20] = struct.pack('<I', crc32c(block))
+            f.seek(at)
+            f.write(block)
+        os.fsync(f.fileno())
+
+
+def request():
+    line = sys.stdin.buffer.readline()
+    if not line:
+        sys.exit(0)
+    words = []
+    for _ in range(int(line)):
+        word = bytearray()
+        while (c := sys.stdin.buffer.read(1)) != b'\0':
+            if not c:
+                sys.exit(0)
+            word += c
+        words.append(os.fsdecode(bytes(word)))
+    return words
+
+
+def main():
+    while True:
+        words = request()
+        try:
+            text, status = globals()['do_' + words[0]](*words[1:]) or '', '0'
+        except OSError as e:
+            text, status = str(e), errno.errorcode.get(e.errno, str(e.errno))
+        except Failure as e:
+            text, status = str(e), 'FAIL'
+        except Exception as e:          # a mistake in a test is to be told, too
+            text, status = '%s: %s: %s' % (words, type(e).__name__, e), 'BROKEN'
+        lines = text.split('\n') if text else []
+        answer = '%s %d\n' % (status, len(lines)) + ''.join(s + '\n' for s in lines)
+        sys.stdout.buffer.write(os.fsencode(answer))
+        sys.stdout.buffer.flush()
+
+
+if __name__ == '__main__':
+    main()
