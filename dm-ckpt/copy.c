@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/blkdev.h>
 #include <linux/dm-kcopyd.h>
+#include <linux/slab.h>
 
 #include "copy.h"
 #include "store.h"
@@ -9,6 +11,7 @@ void ckpt_copies_begin(struct ckpt_copies *copies, struct ckpt_store *store)
 	copies->store = store;
 	atomic_set(&copies->left, 1);
 	init_completion(&copies->done);
+	init_llist_head(&copies->refused);
 	copies->error = 0;
 }
 
@@ -27,6 +30,50 @@ static void copied(int read_err, unsigned long write_err, void *context)
 	put(copies);
 }
 
+/*
+ * Zeros on their way.  A device may say that it takes the command for them, and refuse it; that of
+ * a stack of devices goes on saying so.  Then they are written, when the others have ended.
+ */
+struct zeros {
+	struct llist_node list;
+	struct ckpt_copies *copies;
+	struct block_device *bdev;
+	u64 sector, sectors;
+};
+
+static void zeroed(int read_err, unsigned long write_err, void *context)
+{
+	struct zeros *zeros = context;
+	struct ckpt_copies *copies = zeros->copies;
+
+	if (write_err)
+		llist_add(&zeros->list, &copies->refused);
+	else
+		kfree(zeros);
+	put(copies);
+}
+
+static void write_zeros(struct ckpt_copies *copies, struct zeros *zeros)
+{
+	int r = blkdev_issue_zeroout(zeros->bdev, zeros->sector, zeros->sectors, GFP_NOIO, 0);
+
+	if (r)
+		copies->error = -EIO;
+	kfree(zeros);
+}
+
+static void add_zeros(struct ckpt_copies *copies, const struct ckpt_copy *copy,
+		      struct dm_io_region *to)
+{
+	struct zeros *zeros = kmalloc(sizeof(*zeros), GFP_NOIO | __GFP_NOFAIL);
+
+	zeros->copies = copies;
+	zeros->bdev = copy->to_bdev;
+	zeros->sector = copy->to;
+	zeros->sectors = copy->sectors;
+	dm_kcopyd_zero(copies->store->kcopyd, 1, to, 0, zeroed, zeros);
+}
+
 void ckpt_copies_add(struct ckpt_copies *copies, const struct ckpt_copy *copy)
 {
 	struct dm_io_region from = { .bdev = copy->from_bdev, .sector = copy->from,
@@ -38,7 +85,7 @@ void ckpt_copies_add(struct ckpt_copies *copies, const struct ckpt_copy *copy)
 	if (copy->from_bdev)
 		dm_kcopyd_copy(copies->store->kcopyd, &from, 1, &to, 0, copied, copies);
 	else
-		dm_kcopyd_zero(copies->store->kcopyd, 1, &to, 0, copied, copies);
+		add_zeros(copies, copy, &to);
 }
 
 void ckpt_copies_add_blocks(struct ckpt_copies *copies, u64 from, u64 to, u32 blocks)
@@ -61,8 +108,12 @@ void ckpt_copies_add_blocks(struct ckpt_copies *copies, u64 from, u64 to, u32 bl
 
 int ckpt_copies_wait(struct ckpt_copies *copies)
 {
+	struct zeros *zeros, *next;
+
 	put(copies);
 	wait_for_completion_io(&copies->done);
+	llist_for_each_entry_safe(zeros, next, llist_del_all(&copies->refused), list)
+		write_zeros(copies, zeros);
 	return copies->error;
 }
 

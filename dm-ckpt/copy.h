@@ -6,6 +6,7 @@
 #define CKPT_COPY_H
 
 #include <linux/completion.h>
+#include <linux/llist.h>
 #include <linux/types.h>
 
 struct ckpt_store;
@@ -15,6 +16,7 @@ struct ckpt_copies {
 	struct ckpt_store *store;
 	atomic_t left;			/* in flight, and one for whoever adds */
 	struct completion done;
+	struct llist_head refused;	/* zeros that must be written in another way */
 	int error;
 };
 
