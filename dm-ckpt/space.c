@@ -440,24 +440,24 @@ int ckpt_space_refill(struct ckpt_store *store, u32 first, u32 nr)
 static int fit_in_leaf(struct ckpt_store *store, enum ckpt_space_user user, u64 index, u32 mask,
 		       u32 each, u64 *unit)
 {
-	u32 from = 0, end = leaf_end(store, index), place, i;
+	u64 first = index * CKPT_SPACE_LEAF_UNITS;
+	u64 from = max(first, ckpt_first_free_unit(&store->geometry)) - first;
+	u32 end = leaf_end(store, index), place, i;
 	struct ckpt_space *space = &store->space;
 	struct ckpt_node *leaf;
 
 	leaf = ckpt_node_get(&space->tree, 0, index, true);
 	if (IS_ERR(leaf))
 		return PTR_ERR(leaf);
-	if (!index)
-		from = min_t(u64, ckpt_first_free_unit(&store->geometry), end);
 	spin_lock_irq(&space->lock);
-	place = ckpt_bits_fit(leaf->live, from, end, mask, each);
+	place = ckpt_bits_fit(leaf->live, min_t(u64, from, end), end, mask, each);
 	for (i = 0; place < end && i < CKPT_CLUSTER_BLOCKS; i++)
 		if (mask & ckpt_mask(i, 1))
 			count_taken(store, user,
 				    ckpt_bits_set(leaf->live, place + i * each, each));
 	spin_unlock_irq(&space->lock);
 	ckpt_node_put(leaf);
-	*unit = index * CKPT_SPACE_LEAF_UNITS + place;
+	*unit = first + place;
 	return place < end ? 0 : -ENOSPC;
 }
 
