@@ -173,7 +173,8 @@ static bool into_mine(struct merge *m, struct move *move, const struct both *b)
 {
 	struct ckpt_leaf_write *w = move->pair->leaf->leaf->w;
 
-	if (!w->own[move->slot] && ckpt_slot_claim(m->store, move->pair->leaf, move->slot))
+	if (!w->own[move->slot] &&
+	    ckpt_slot_claim(m->store, move->pair->leaf, move->slot, b->need))
 		return false;
 	move->where = b->mine.where;
 	move->own = w->own[move->slot];
@@ -187,13 +188,12 @@ static bool into_mine(struct merge *m, struct move *move, const struct both *b)
 static bool into_theirs(struct merge *m, struct move *move, const struct both *b)
 {
 	u32 theirs = ckpt_whole_units(&m->store->geometry, b->theirs.present);
-	u32 got = 0;
+	u32 lacks = b->mine.present & ~theirs, got = 0;
+	int r = 0;
 
-	if (b->mine.present & ~theirs &&
-	    ckpt_space_claim(m->store, CKPT_SPACE_MERGE, b->theirs.where,
-			     b->mine.present & ~theirs, &got))
-		return false;
-	if (b->mine.present & ~(theirs | got)) {
+	if (lacks)
+		r = ckpt_space_claim(m->store, CKPT_SPACE_MERGE, b->theirs.where, lacks, &got);
+	if (r || lacks & ~got) {
 		ckpt_free_mask(m->store, b->theirs.where,
 			       ckpt_unit_mask(&m->store->geometry, got), 0);
 		return false;

@@ -26,7 +26,30 @@ void ckpt_move_end(struct ckpt_node *leaf, unsigned int slot)
 	spin_unlock_irqrestore(&leaf->lock, flags);
 }
 
-int ckpt_slot_claim(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int slot)
+/* Free places of the slot's window: those of @wanted, and then all others; or none. */
+static int claim(struct ckpt_store *store, const struct ckpt_state *s, u32 wanted, u32 *got)
+{
+	const struct ckpt_geometry *g = &store->geometry;
+	u32 others = ~(wanted | ckpt_whole_units(g, s->present)), more = 0;
+	int r;
+
+	r = ckpt_space_claim(store, CKPT_SPACE_DATA, s->where, wanted, got);
+	if (r)
+		return r;
+	if (wanted & ~*got) {
+		/* The slot must move, for which there may be no space but this. */
+		ckpt_free_mask(store, s->where, ckpt_unit_mask(g, *got), 0);
+		*got = 0;
+		return 0;
+	}
+	if (!READ_ONCE(store->space.scarce))
+		r = ckpt_space_claim(store, CKPT_SPACE_DATA, s->where, others, &more);
+	*got |= more;
+	return r;
+}
+
+int ckpt_slot_claim(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int slot,
+		    u32 wanted)
 {
 	struct ckpt_state s = ckpt_leaf_state(leaf, slot);
 	struct ckpt_leaf_write *w = leaf->leaf->w;
@@ -34,18 +57,16 @@ int ckpt_slot_claim(struct ckpt_store *store, struct ckpt_node *leaf, unsigned i
 	unsigned long flags;
 	int r;
 
-	r = ckpt_space_claim(store, CKPT_SPACE_DATA, s.where, ~sure, &got);
-	if (r)
-		return r;
+	r = claim(store, &s, ckpt_whole_units(&store->geometry, wanted) & ~sure, &got);
 	spin_lock_irqsave(&leaf->lock, flags);
-	if (!w->own[slot] && le64_to_cpu(w->live[slot].where) == s.where) {
+	if (!r && !w->own[slot] && le64_to_cpu(w->live[slot].where) == s.where) {
 		w->own[slot] = sure | got;
 		got = 0;
 	}
 	spin_unlock_irqrestore(&leaf->lock, flags);
 	if (got)
 		ckpt_free_mask(store, s.where, ckpt_unit_mask(&store->geometry, got), 0);
-	return 0;
+	return r;
 }
 
 int ckpt_move_window(struct ckpt_store *store, enum ckpt_space_user user, u32 mask, u64 *where,

@@ -28,9 +28,11 @@ void ckpt_move_end(struct ckpt_node *leaf, unsigned int slot);
 
 /*
  * A slot that was read from disk has a place, but which of its holes nobody else has taken since
- * is not known: take those that are free.  Sleeps; -EIO.
+ * is not known: take those of the blocks @wanted, if they are free, and with them others that
+ * are; if not, none, as the slot must move then.  Sleeps; -EIO.
  */
-int ckpt_slot_claim(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int slot);
+int ckpt_slot_claim(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int slot,
+		    u32 wanted);
 
 /*
  * A window that has all blocks of @mask: a whole one, or else, where space is in pieces, places

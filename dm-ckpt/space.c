@@ -195,6 +195,7 @@ int ckpt_space_claim(struct ckpt_store *store, enum ckpt_space_user user, u64 wh
 	u32 mask = ckpt_unit_mask(g, blocks), shift = ckpt_unit_mask_shift(g);
 	u32 each = 1u << (shift - CKPT_UNIT_SHIFT), got = 0, i;
 	struct ckpt_space *space = &store->space;
+	int r = 0;
 
 	for (i = 0; i < CKPT_CLUSTER_BLOCKS; i++) {
 		u64 unit = (where >> CKPT_UNIT_SHIFT) + i * each;
@@ -208,8 +209,11 @@ int ckpt_space_claim(struct ckpt_store *store, enum ckpt_space_user user, u64 wh
 		    first + each > CKPT_SPACE_LEAF_UNITS)
 			continue;
 		leaf = ckpt_node_get(&space->tree, 0, unit / CKPT_SPACE_LEAF_UNITS, true);
-		if (IS_ERR(leaf))
-			return PTR_ERR(leaf);
+		if (IS_ERR(leaf)) {
+			/* What there is so far is the caller's all the same. */
+			r = PTR_ERR(leaf);
+			break;
+		}
 		spin_lock_irqsave(&space->lock, flags);
 		if (!ckpt_bits_any(leaf->live, first, each) &&
 		    may_take(store, user, each)) {
@@ -224,7 +228,7 @@ int ckpt_space_claim(struct ckpt_store *store, enum ckpt_space_user user, u64 wh
 		if (got & ckpt_unit_mask(g, ckpt_mask(i, 1)))
 			*own |= ckpt_mask(i, 1);
 	*own &= blocks;
-	return 0;
+	return r;
 }
 
 /* ---- the stock ---- */

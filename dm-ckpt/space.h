@@ -95,8 +95,8 @@ u64 ckpt_space_reserved(struct ckpt_store *store);
 void ckpt_space_drop_stock(struct ckpt_store *store);
 
 /*
- * Set aside those blocks of the window at @where whose places are free; returns
- * them.  Sleeps.
+ * Set aside those of @blocks in the window at @where whose places are free: *@own, also after an
+ * error.  Sleeps; -EIO.
  */
 int ckpt_space_claim(struct ckpt_store *store, enum ckpt_space_user user, u64 where, u32 blocks,
 		     u32 *own);
