@@ -84,6 +84,8 @@ agree() {
 	ckpt_read --list "$work/copy" >/dev/null 2>&1 || refused=1
 	by_tools
 	cp "$work/copy" "$work/STORE"
+	# With a checkpoint less, say, the last one may have been merged into it.
+	cp "$work/origin" "$work/ORIGIN"
 	mark
 	if ! create st "$size" ckpt-store "$STORE" 2>/dev/null; then
 		why="the module refuses it, the tools do not: $out"
