@@ -190,8 +190,9 @@ static void check_sector(struct check *c, uint64_t sector, const void *buf,
 				verdict(c, cover[k], op, sector, false);
 		}
 	}
+	/* Also of zeros it is kept who wrote them: part of a block of zeros takes space as data do. */
 	if (*val & VAL_SOFT || at >= 0)
-		*val = kind == FOUND_ZERO ? 0 : chosen;
+		*val = chosen;
 }
 
 void check_range(struct check *c, uint64_t sector, uint32_t len, const void *buf,
