@@ -9,6 +9,7 @@
 #include "check.h"
 #include "crash.h"
 #include "dmdev.h"
+#include "settle.h"
 #include "stack.h"
 #include "verify.h"
 
@@ -226,6 +227,12 @@ bool admin_delete(struct vol *v)
 		if (!admin_drop(list, nr))
 			return false;
 	}
+	/*
+	 * A merge into its base that ends with it may have come anywhere: then nobody knows which
+	 * layers there are, and what they hold.
+	 */
+	if (v->owner && v->state == VOL_ACTIVE && !cfg.log && !cfg.fake && !settle_now())
+		return false;
 	if (v->state == VOL_ACTIVE && !vol_deactivate(v))
 		return false;
 	return must(try_cmd(&c, "delete_volume %s", VOL_NAME(v)), "delete_volume");

@@ -107,11 +107,6 @@ void tree_apply(struct vol *v, const struct ckpt *ck)
 	v->top = new_head(v, ck->node);
 }
 
-void tree_delete(struct vol *v)
-{
-	drop_head(v);
-}
-
 void tree_drop(struct ckpt *ck)
 {
 	struct node *n = ck->node;
@@ -190,6 +185,14 @@ static void settle(void)
 		for (n = nodes; n && !apply_rule(n); n = n->next)
 			;
 	} while (n);
+}
+
+/* What has not gone into its base by now, does not any more: see admin_delete(). */
+void tree_delete(struct vol *v)
+{
+	if (v->owner)
+		settle();
+	drop_head(v);
 }
 
 bool tree_passthrough(const struct vol *v)
