@@ -400,24 +400,36 @@ static bool take_stuck(struct merge *m)
 	return any;
 }
 
+/* What was borrowed comes back with the places that slots have left. */
+static int repay(struct merge *m)
+{
+	int r = ckpt_commit(m->store);
+
+	ckpt_free_now(m->store);
+	ckpt_space_repaid(m->store);
+	return r;
+}
+
 /*
  * All hard slots of the batch.  On a full store a merge moves as many as its part of the reserve
- * has space for; the places that they have left come back with a commit, and are at least as
- * many.
+ * has space for, which a batch before may have used; the places that they have left come back
+ * with a commit, and are at least as many.
  */
 static int merge_all_hard_slots(struct merge *m)
 {
 	bool moved;
-	int r;
+	int r = 0;
 
+	if (ckpt_space_borrowed(m->store))
+		r = repay(m);
+	if (r)
+		return r;
 	do {
 		r = merge_hard_slots(m);
 		moved = m->nr_moves;
 		if (r || !take_stuck(m))
 			return r;
-		r = ckpt_commit(m->store);
-		ckpt_free_now(m->store);
-		ckpt_space_repaid(m->store);
+		r = repay(m);
 	} while (!r && moved && ckpt_pace_may_run(m->store));
 	if (!moved)
 		m->full = true;

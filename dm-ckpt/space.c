@@ -78,6 +78,11 @@ static void count_taken(struct ckpt_store *store, enum ckpt_space_user user, u32
 		space->merge_left -= min_t(u64, units, space->merge_left);
 }
 
+bool ckpt_space_borrowed(const struct ckpt_store *store)
+{
+	return READ_ONCE(store->space.merge_left) < store->space.merge_reserve;
+}
+
 void ckpt_space_repaid(struct ckpt_store *store)
 {
 	struct ckpt_space *space = &store->space;

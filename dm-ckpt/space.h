@@ -79,7 +79,8 @@ int ckpt_space_refill(struct ckpt_store *store, u32 first, u32 nr);
  */
 int ckpt_space_fit(struct ckpt_store *store, enum ckpt_space_user user, u32 blocks, u64 *where);
 
-/* All that the merge has borrowed is back. */
+/* Has a merge borrowed anything?  And all of it is back. */
+bool ckpt_space_borrowed(const struct ckpt_store *store);
 void ckpt_space_repaid(struct ckpt_store *store);
 
 /* Units that data may still take; what waits in the stock is among them.  Any context. */

@@ -292,8 +292,14 @@ fill_up $dm/other 3 $((1 << 30)) 131072 65536
 fill_up $dm/other 3 $((2 << 30)) 131072 4096
 like 'not one block is free' "$out" 'ENOSPC$'
 copied=$(field $f_copied)
+rested=0
+merged() {
+	! merge_is wait || rested=1
+	merge_is idle && nothing_freeing
+}
 ok 'the lower layer is garbage' forget v@c1
-ok 'it merges' settle
+ok 'it merges' until_true 60 merged
+is 'without a rest, as what one batch has borrowed is there for the next' $rested 0
 copied=$(($(field $f_copied) - copied))
 ok "copies were needed ($copied units)" test $copied -ge 256
 fill_up $dm/other 3 $((3 << 30)) 131072 4096
