@@ -190,9 +190,12 @@ static void check_sector(struct check *c, uint64_t sector, const void *buf,
 				verdict(c, cover[k], op, sector, false);
 		}
 	}
-	/* Also of zeros it is kept who wrote them: part of a block of zeros takes space as data do. */
-	if (*val & VAL_SOFT || at >= 0)
-		*val = chosen;
+	/*
+	 * Also of zeros it is kept who wrote them, as part of a block of zeros takes space as data
+	 * do; and that nobody knows it, if several may have.
+	 */
+	if (at >= 0 || (*val & VAL_SOFT && !val_zero(id)))
+		*val = chosen | (kind == FOUND_ZERO && hits > 1 ? VAL_SOFT : 0);
 }
 
 void check_range(struct check *c, uint64_t sector, uint32_t len, const void *buf,

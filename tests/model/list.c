@@ -159,7 +159,7 @@ static bool same_content(uint32_t a, uint32_t b)
 	bool xz = !VAL_OP(a) || x->type != OP_WRITE;
 	bool yz = !VAL_OP(b) || y->type != OP_WRITE;
 
-	return a == b || (xz && yz) || (a | b) & VAL_SOFT;
+	return a == b || (xz && yz) || (!xz && a & VAL_SOFT) || (!yz && b & VAL_SOFT);
 }
 
 bool verify_diff(struct ckpt *a, struct ckpt *b)

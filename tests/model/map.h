@@ -38,7 +38,8 @@ uint32_t window_len(unsigned int i, uint64_t size);
 /*
  * The number of an operation, whose type says whether its sectors hold data or
  * zeros; 0 is nothing ever, which is zeros.  VAL_SOFT: or zeros, nobody knows
- * (a discard of less than a block may do nothing).
+ * (a discard of less than a block may do nothing); and of zeros, that others may have
+ * written them.
  */
 #define VAL_SOFT	(1u << 31)
 #define VAL_OP(v)	((v) & ~VAL_SOFT)

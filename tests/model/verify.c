@@ -127,8 +127,11 @@ static void ckpt_resolved(struct ckpt *ck)
 			for (n = 1; k + n < op->len; n++)
 				if (map_get(&ck->map, index + k + n) != val)
 					break;
-			/* The log may not know old operations any more, nor their type. */
-			if (by && by->type != OP_WRITE)
+			/*
+			 * The log may not know old operations any more, nor their type.  What is
+			 * uncertain still is whose zeros they are.
+			 */
+			if (val & VAL_SOFT || (by && by->type != OP_WRITE))
 				val = 0;
 			ev_add(EV_SET_CKPT, ck->id, op->sector + k, n, val);
 		}
