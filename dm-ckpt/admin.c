@@ -233,6 +233,19 @@ static int stop_through(struct ckpt_store *store, struct ckpt_volume *volume,
 	return r;
 }
 
+/*
+ * So large its origin may be from now on, or is already; whoever has gone back to a checkpoint and
+ * grows by less now, has one that is larger.
+ */
+static u64 most_origin(struct ckpt_volume *volume, const struct ckpt_base *base, u64 sectors)
+{
+	struct ckpt_target *t = ckpt_live_target(volume);
+
+	if (t && t->origin)
+		sectors = max_t(u64, sectors, bdev_nr_sectors(t->origin->bdev));
+	return max(sectors, base->origin_sectors);
+}
+
 int ckpt_resize_volume(struct ckpt_store *store, const char *name, u64 sectors)
 {
 	struct ckpt_volume *volume = ckpt_need_volume(store, name);
@@ -265,7 +278,7 @@ int ckpt_resize_volume(struct ckpt_store *store, const char *name, u64 sectors)
 	volume->sectors = sectors;
 	base = ckpt_layer_base(top);
 	if (base && base->base->owner == volume->number) {
-		base->base->origin_sectors = sectors;
+		base->base->origin_sectors = most_origin(volume, base->base, sectors);
 		if (base != top)
 			ckpt_txn_record(txn, store, base->number);
 	}

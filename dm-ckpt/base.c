@@ -127,8 +127,8 @@ int ckpt_base_check(struct ckpt_target *t)
 	if (!base)
 		return 0;
 	sectors = bdev_nr_sectors(t->origin->bdev);
-	/* An origin may have grown with the volume that owns it, or be about to. */
-	if (sectors != base->sectors && sectors != base->base->origin_sectors) {
+	/* An origin may have grown for the volume that owns it, or be about to. */
+	if (sectors < base->sectors || sectors > max(base->sectors, base->base->origin_sectors)) {
 		ckpt_log(err, t->store, "origin %s has %llu sectors, but that of volume %s has %llu",
 			 t->origin->name, sectors, t->volume->name, base->sectors);
 		return -EINVAL;

@@ -163,7 +163,7 @@ struct ckpt_base_record {
 	__le64 sectors;
 	__le32 owner;		/* number of the volume it belongs to, or 0 */
 	__le32 sample_crc;	/* of the content at fixed places, see base.h */
-	__le64 origin_sectors;	/* the origin may have grown with its volume since */
+	__le64 origin_sectors;	/* that the origin may have, which has grown for its volume */
 	__u8 reserved[256 - 168];
 };
 

@@ -25,7 +25,7 @@ struct ckpt_base {
 	bool sampled;
 	u32 sample_crc;
 	u32 owner;			/* number of a volume, or 0 */
-	u64 origin_sectors;		/* the layer's, or more if the owner has grown */
+	u64 origin_sectors;		/* what its origin may have: more if the owner has grown */
 	char name[CKPT_NAME_BYTES];
 	__u8 uuid[CKPT_UUID_BYTES];
 };

@@ -204,5 +204,5 @@ void cmd_end(struct cmd *c, bool ok)
 			v->size = c->arg;
 	}
 	if (c->type == CMD_GROW && ok && c->m[0].vol->owner)
-		c->m[0].vol->base->size = c->arg;
+		c->m[0].vol->base->size = max(c->m[0].vol->base->size, c->arg);
 }

@@ -116,6 +116,25 @@ ok 'what was written' holds $dm/g 9 $((3 << 20)) $((2 << 20))
 ok 'before it' holds $dm/g 7 0 $((3 << 20))
 ok 'behind it' holds $dm/g 8 $((5 << 20)) 1048576
 
+# Back to a checkpoint of before, and grown by less, while its origin stays what it is.
+loop LARGER 4
+message st adopt_volume k "$(sectors_of 4)"
+volume k "$(sectors_of 4)" "$LARGER" && message st checkpoint k1 standard k || bail "$err $out"
+resize_loop "$LARGER" "$work/LARGER" 6
+message st resize_volume k "$(sectors_of 6)"
+remove k
+message st apply k@k1 || bail "$err $out"
+ok 'it grows by less than its origin did' message st resize_volume k "$(sectors_of 5)"
+ok 'and is activated' volume k "$(sectors_of 5)" "$LARGER"
+resize_loop "$LARGER" "$work/LARGER" 8
+ok 'its origin grows by more' message st resize_volume k "$(sectors_of 7)"
+remove k
+ok 'and is activated' volume k "$(sectors_of 7)" "$LARGER"
+remove k
+resize_loop "$LARGER" "$work/LARGER" 9
+fails 'an origin that is larger than it ever was for this' EINVAL 'has 18432 sectors, but' \
+	volume k "$(sectors_of 7)" "$LARGER"
+
 # ---- a store that grows ----
 
 total() { local u; u=$(field $f_used); echo "${u#*/}"; }
