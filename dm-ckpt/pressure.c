@@ -98,22 +98,35 @@ u64 ckpt_pressure_mark(const struct ckpt_store *store)
 	return ckpt_capacity(&store->geometry) >> LOW_WATER_SHIFT;
 }
 
+/* store->event_lock is held. */
+static void announce(struct ckpt_store *store, enum ckpt_space_state state)
+{
+	WRITE_ONCE(store->space_state, state);
+	if (state == CKPT_SPACE_FULL)
+		ckpt_log(warn, store, "the store is full: writes that need space %s",
+			 store->options.error_if_no_space ? "fail" : "wait");
+	else if (state == CKPT_SPACE_LOW)
+		ckpt_log(warn, store, "the store is short of space: %llu units are free",
+			 ckpt_pressure_free(store));
+	else
+		ckpt_log(info, store, "the store has space again");
+	if (store->ti)
+		dm_table_event(store->ti->table);
+}
+
+static bool is_low(const struct ckpt_store *store)
+{
+	return ckpt_pressure_free(store) < ckpt_pressure_mark(store);
+}
+
 static void set_state(struct ckpt_store *store, enum ckpt_space_state state)
 {
 	mutex_lock(&store->event_lock);
-	if (state != store->space_state) {
-		WRITE_ONCE(store->space_state, state);
-		if (state == CKPT_SPACE_FULL)
-			ckpt_log(warn, store, "the store is full: writes that need space %s",
-				 store->options.error_if_no_space ? "fail" : "wait");
-		else if (state == CKPT_SPACE_LOW)
-			ckpt_log(warn, store, "the store is short of space: %llu units are free",
-				 ckpt_pressure_free(store));
-		else
-			ckpt_log(info, store, "the store has space again");
-		if (store->ti)
-			dm_table_event(store->ti->table);
-	}
+	/* Whoever fills it faster than it is looked at is told so first all the same. */
+	if (state == CKPT_SPACE_FULL && store->space_state == CKPT_SPACE_OK && is_low(store))
+		announce(store, CKPT_SPACE_LOW);
+	if (state != store->space_state)
+		announce(store, state);
 	mutex_unlock(&store->event_lock);
 }
 
@@ -224,8 +237,7 @@ static void do_space(struct work_struct *work)
 {
 	struct ckpt_store *store = container_of(to_delayed_work(work), struct ckpt_store,
 						space_work);
-	bool low = ckpt_pressure_free(store) < ckpt_pressure_mark(store);
-	enum ckpt_space_state state = low ? CKPT_SPACE_LOW : CKPT_SPACE_OK;
+	enum ckpt_space_state state = is_low(store) ? CKPT_SPACE_LOW : CKPT_SPACE_OK;
 
 	/* Those who wait because of a limit, or for a store that is not writable any more. */
 	if (store->space_state != CKPT_SPACE_FULL || store->mode != CKPT_MODE_RW)
@@ -250,9 +262,7 @@ static void do_space(struct work_struct *work)
 
 void ckpt_pressure_kick(struct ckpt_store *store)
 {
-	bool low = ckpt_pressure_free(store) < ckpt_pressure_mark(store);
-
-	if (low != (READ_ONCE(store->space_state) != CKPT_SPACE_OK) ||
+	if (is_low(store) != (READ_ONCE(store->space_state) != CKPT_SPACE_OK) ||
 	    READ_ONCE(store->space_state) == CKPT_SPACE_FULL || READ_ONCE(store->nr_waiting))
 		queue_delayed_work(store->bg_wq, &store->space_work, 0);
 }
