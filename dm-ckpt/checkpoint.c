@@ -106,7 +106,9 @@ static int flush_origin(struct ckpt_store *store, struct part *part)
 	struct ckpt_target *t = ckpt_live_target(part->volume);
 	int r = 0;
 
-	if (t && (top->base || top->through) && !ckpt_fault(CKPT_FAULT_TAKE_NO_FLUSH))
+	if (ckpt_fault(CKPT_FAULT_TAKE_NO_FLUSH))
+		return 0;
+	if (t && (top->base || top->through))
 		r = ckpt_through_flush(t, top);
 	else if (!list_empty(&top->drops))
 		r = -EIO;
