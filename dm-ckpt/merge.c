@@ -470,6 +470,9 @@ static int merge_leaf(struct merge *m, u64 index)
 		ckpt_node_put(pair->below);
 		return PTR_ERR(pair->leaf);
 	}
+	/* It gets a live side, also when the child is frozen. */
+	m->child->settled = false;
+	m->child->stale = true;
 	ckpt_leaf_make_writable(pair->leaf, m->child);
 	m->nr_pairs++;
 	merge_easy_slots(m, pair);
@@ -568,8 +571,13 @@ static int close_gap(struct merge *m)
 	parent->parent = NULL;
 	parent->children = 0;
 	child->merges = 0;
-	/* It has itself now what it remembers of what was below. */
-	ckpt_resolve_forget_all(child);
+	/*
+	 * Leaves that both had remember of what was below what is theirs now.  Others had nothing
+	 * of the parent below them, or have come from it and know what was below that.
+	 */
+	if (child->stale || parent->stale)
+		ckpt_resolve_forget_all(child);
+	child->stale = false;
 	ckpt_txn_record(txn, store, child->number);
 	up_write(&store->chain);
 	ckpt_txn_queue(store, txn);
@@ -612,8 +620,6 @@ int ckpt_merge_layer(struct ckpt_store *store, struct ckpt_layer *parent,
 	m->parent = parent;
 	m->child = child;
 	child->merges = parent->number;
-	/* Leaves of it get a live side, also when it is frozen. */
-	child->settled = false;
 	r = merge(m);
 	kvfree(m);
 	return r;

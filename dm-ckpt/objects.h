@@ -46,6 +46,7 @@ struct ckpt_layer {
 	u32 checked;			/* number of the layer whose chain it was first found in */
 	u32 merges;			/* number of the layer that is being merged into it */
 	bool through;			/* a head whose writes go to the base: see through.h */
+	bool stale;			/* leaves may remember what a merge has taken into them */
 	bool rewritten;			/* it was, and is written itself again */
 	bool was_through;
 	bool broken;			/* merging or freeing it has failed */

@@ -146,6 +146,13 @@ def delete(*checkpoints):
     wait_for(lambda: status('merge') == 'paused')
 
 
+def write_back():
+    """What was written before is not to be written while something is measured."""
+    agent.do_suspend(STORE)
+    agent.do_resume(STORE)
+    wait_for(lambda: status('merge') in ('paused', 'idle'))
+
+
 def merge(step=0.002):
     """Let it merge all there is; in seconds."""
     begun = time.monotonic()

@@ -17,6 +17,7 @@ def delete(store, gib):
     machine.checkpoint('c', 'disk')
     # What is left to do for the freezing is done before the pause.
     machine.delete('disk@b')
+    machine.write_back()
     took = machine.merge(0.0005)
     machine.clean()
     return took
