@@ -242,6 +242,14 @@ static void release_slots(struct drain *d)
 	forget_slots(d);
 }
 
+/* With a rate, half a second's worth of it, so that it is kept all the time. */
+static u64 largest_batch(const struct drain *d)
+{
+	u32 rate = READ_ONCE(d->store->options.merge_rate);
+
+	return rate ? clamp_t(u64, rate, BATCH_MIN, BATCH_MAX) : BATCH_MAX;
+}
+
 /* As large as the time allows, for the next one.  A smaller one is not flushed any faster. */
 static void adapt(struct drain *d, u64 copy, u64 flush, bool busy)
 {
@@ -251,7 +259,9 @@ static void adapt(struct drain *d, u64 copy, u64 flush, bool busy)
 	if (copy > 2 * time)
 		d->limit = max_t(u64, d->limit / 2, BATCH_MIN);
 	else if (copy < time)
-		d->limit = min_t(u64, d->limit * 2, BATCH_MAX);
+		/* Each batch on the way up costs a flush. */
+		d->limit *= copy < time / 4 ? 4 : 2;
+	d->limit = min(d->limit, largest_batch(d));
 }
 
 static int run_batch(struct drain *d)
