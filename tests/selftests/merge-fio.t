@@ -29,11 +29,17 @@ origin_of() {
 volumes='disk blank fresh'
 for v in $volumes; do volume $v "$size" "$(origin_of $v)" || bail "$out"; done
 
-job() {
+one_pass() {
 	fio --name="$1" --filename="$dm/$1" --direct=1 --ioengine=libaio --iodepth=8 --thread \
 		--rw=randwrite --bsrange=4k-32k --blockalign=4k --size=16M --loops=3 --fsync=64 \
 		--verify=crc32c --verify_fatal=1 --verify_state_save=0 --do_verify=1 --serialize_overlap=1 \
 		--output="$work/$1.out" >/dev/null 2>&1
+}
+# One after the other, until there have been enough checkpoints.
+job() {
+	while [ ! -e "$work/enough" ]; do
+		one_pass "$1" || return 1
+	done
 }
 declare -A job
 for v in $volumes; do
@@ -43,9 +49,9 @@ done
 running() { kill -0 "${job[@]}" 2>/dev/null; }
 
 # Takes three, deletes two of three, and every eighth time all, down to the base.
-count=0 errors=0 views=0 differ=0 base=0 kept=()
+wanted=100 count=0 errors=0 views=0 differ=0 base=0 kept=()
 begin=$SECONDS
-while running && [ $((SECONDS - begin)) -lt 60 ]; do
+while [ $count -lt $wanted ] && running && [ $((SECONDS - begin)) -lt 240 ]; do
 	count=$((count + 1))
 	message st checkpoint "c$count" standard $volumes || errors=$((errors + 1))
 	kept+=("c$count")
@@ -71,6 +77,8 @@ while running && [ $((SECONDS - begin)) -lt 60 ]; do
 	! merge_is base || base=$((base + 1))
 	sleep 0.1
 done
+: >"$work/enough"
+is 'all of them were taken while it wrote' $count $wanted
 for v in $volumes; do ok "fio verifies $v" wait "${job[$v]}"; done
 grep -hE 'err=|verify|WRITE:' "$work"/*.out | grep -vE 'err= 0|^ *WRITE' | sed 's/^/# /'
 is "no error in $count checkpoints" $errors 0
