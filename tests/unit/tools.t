@@ -129,5 +129,11 @@ is 8 'but parts' 'saved in part: checkpoint disk@monday' ckpt_repair --partial -
 is 0 'those are a store' '0 errors' ckpt_check repaired2
 is 0 'what is damaged can be packed' '' ckpt_pack damaged packed2
 
+# A volume passes through to its base and grows before the head that it had is freed.
+sed "s/^end/layer 6 uuid=${u}0006 created=1 flags=00000001 below=1 volume=78563412 sectors=1024\n&/" \
+	text >text2
+is 0 'a layer that nobody needs' '^$' ckpt_restore text2 store2
+is 0 'may be smaller than what it sits on' 'record 6: nobody needs this layer' ckpt_check store2
+
 echo "1..$n"
 [ $failures = 0 ]

@@ -3,12 +3,13 @@
 
 #include "check_parts.h"
 
+/* A volume that passes through to its base may grow before the head that it had is freed. */
 static void check_layer(const struct ckpt_image *image, struct ckpt_check *check,
-			const struct ckpt_item *layer)
+			const struct ckpt_item *layer, bool is_needed)
 {
 	const struct ckpt_item *below = ckpt_image_item(image, layer->below);
 
-	if (below && below->sectors > layer->sectors)
+	if (is_needed && below && below->sectors > layer->sectors)
 		check_error(check, "record %u: its layer is smaller than what it sits on",
 			    layer->number);
 }
@@ -53,14 +54,21 @@ static void check_once(struct ckpt_check *check, const struct ckpt_item **items,
 
 /* ---- what nobody needs ---- */
 
-/* Frozen or not, a layer that nothing sits on and nobody names is freed by the module. */
-static void check_needed(const struct ckpt_image *image, struct ckpt_check *check, bool *needed)
+static void find_needed(const struct ckpt_image *image, bool *needed)
 {
 	const struct ckpt_item *item;
 
 	ckpt_image_for_each(image, item)
 		if (item->below && item->below < image->item_count)
 			needed[item->below] = true;
+}
+
+/* Frozen or not, a layer that nothing sits on and nobody names is freed by the module. */
+static void check_needed(const struct ckpt_image *image, struct ckpt_check *check,
+			 const bool *needed)
+{
+	const struct ckpt_item *item;
+
 	ckpt_image_for_each(image, item)
 		if (item->type == CKPT_RECORD_LAYER && !needed[item->number])
 			check_note(check, "record %u: nobody needs this layer; it is freed when the store is active",
@@ -80,10 +88,11 @@ enum ckpt_result check_items(struct ckpt_image *image, struct ckpt_check *check,
 		free(needed);
 		return ckpt_fail(e, CKPT_FAILED, "there is not enough memory");
 	}
+	find_needed(image, needed);
 	ckpt_image_for_each(image, item) {
 		items[count++] = item;
 		if (item->type == CKPT_RECORD_LAYER)
-			check_layer(image, check, item);
+			check_layer(image, check, item, needed[item->number]);
 		if (item->type == CKPT_RECORD_VOLUME)
 			check_volume(image, check, item);
 		if (item->type == CKPT_RECORD_BASE)
