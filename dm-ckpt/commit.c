@@ -355,6 +355,19 @@ static void end_txns(struct round *round)
 	}
 }
 
+/*
+ * Nothing has changed but data where they already were.  A device that fails to flush may have
+ * forgotten them, and says so only once: whoever flushes later must not be told that all is well.
+ */
+static void flush_data(struct ckpt_store *store, struct round *round)
+{
+	if (!xchg(&store->data_written, false))
+		return;
+	round->error = ckpt_io_flush(store->bdev);
+	if (round->error)
+		ckpt_store_degrade(store, CKPT_MODE_RO, "it cannot be flushed");
+}
+
 static void do_round(struct ckpt_store *store, struct round *round)
 {
 	struct llist_node *later;
@@ -372,8 +385,8 @@ static void do_round(struct ckpt_store *store, struct round *round)
 	empty = ckpt_journal_empty(&store->journal);
 	if (!empty)
 		store->commits++;
-	else if (!bio_list_empty(&round->flushes) && xchg(&store->data_written, false))
-		round->error = ckpt_io_flush(store->bdev);
+	else if (!bio_list_empty(&round->flushes))
+		flush_data(store, round);
 	if (!empty)
 		WRITE_ONCE(store->data_written, false);
 	if (ckpt_fault(CKPT_FAULT_EARLY_REUSE)) {
