@@ -57,8 +57,8 @@ u64 ckpt_content_used(const struct ckpt_geometry *g, enum ckpt_tree_type type,
 	switch (type) {
 	case CKPT_TREE_MAP:
 		for (i = 0; i < CKPT_FANOUT; i++)
-			used += hweight32(ckpt_unit_mask(g, le32_to_cpu(slot[i].present)));
-		return used << (ckpt_unit_mask_shift(g) - CKPT_UNIT_SHIFT);
+			used += ckpt_blocks_units(g, le32_to_cpu(slot[i].present));
+		return used;
 	case CKPT_TREE_SPACE:
 		return ckpt_bits_count(node);
 	case CKPT_TREE_RECORDS:

@@ -3,19 +3,11 @@
 #include "leaf.h"
 #include "store.h"
 
-/* Units of the blocks of a cluster. */
-static u64 units(const struct ckpt_store *store, u32 blocks)
-{
-	const struct ckpt_geometry *g = &store->geometry;
-
-	return (u64)hweight32(ckpt_unit_mask(g, blocks)) <<
-	       (ckpt_unit_mask_shift(g) - CKPT_UNIT_SHIFT);
-}
-
 /* One leaf of a layer goes into that of its child: see merge.h. */
 static void add_leaf(struct ckpt_store *store, const struct ckpt_node *below,
 		     const struct ckpt_node *leaf, struct ckpt_estimate *e)
 {
+	const struct ckpt_geometry *g = &store->geometry;
 	unsigned int slot;
 
 	for (slot = 0; slot < CKPT_FANOUT; slot++) {
@@ -23,9 +15,10 @@ static void add_leaf(struct ckpt_store *store, const struct ckpt_node *below,
 		struct ckpt_state mine = ckpt_leaf_state(leaf, slot);
 		u32 need = theirs.present & ~(mine.present | mine.zero);
 
-		e->freed += units(store, theirs.present) - units(store, need);
+		e->freed += ckpt_blocks_units(g, theirs.present) - ckpt_blocks_units(g, need);
 		if (need && mine.present)
-			e->copied += min(units(store, need), units(store, mine.present));
+			e->copied += min(ckpt_blocks_units(g, need),
+					 ckpt_blocks_units(g, mine.present));
 	}
 }
 

@@ -6,6 +6,8 @@
 #ifndef CKPT_GEOMETRY_H
 #define CKPT_GEOMETRY_H
 
+#include <linux/bitops.h>
+
 #include "format.h"
 
 struct ckpt_geometry {
@@ -120,6 +122,12 @@ static inline u32 ckpt_unit_mask(const struct ckpt_geometry *g, u32 mask)
 static inline u32 ckpt_unit_mask_shift(const struct ckpt_geometry *g)
 {
 	return g->block_shift > CKPT_UNIT_SHIFT ? g->block_shift : CKPT_UNIT_SHIFT;
+}
+
+/* Units that blocks @mask of a window touch. */
+static inline u32 ckpt_blocks_units(const struct ckpt_geometry *g, u32 mask)
+{
+	return hweight32(ckpt_unit_mask(g, mask)) << (ckpt_unit_mask_shift(g) - CKPT_UNIT_SHIFT);
 }
 
 /* All blocks that share a unit with a block in @mask. */

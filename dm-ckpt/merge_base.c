@@ -140,8 +140,7 @@ static void copy_slot(struct drain *d, struct ckpt_copies *copies, struct ckpt_n
 	struct ckpt_state s = ckpt_slot_decode(&leaf->leaf->w->live[slot]);
 	u32 left = s.present | s.zero;
 
-	d->store->copied += (u64)hweight32(ckpt_unit_mask(g, s.present)) <<
-			    (ckpt_unit_mask_shift(g) - CKPT_UNIT_SHIFT);
+	d->store->copied += ckpt_blocks_units(g, s.present);
 	while (left) {
 		u32 first = (u32)__ffs(left);
 		bool zero = s.zero & ckpt_mask(first, 1);
