@@ -3,6 +3,7 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 
+#include "commit.h"
 #include "fault.h"
 #include "free.h"
 #include "pressure.h"
@@ -81,6 +82,15 @@ void ckpt_free_now(struct ckpt_store *store)
 {
 	queue_work(store->bg_wq, &store->free_work);
 	flush_work(&store->free_work);
+}
+
+int ckpt_free_repay(struct ckpt_store *store)
+{
+	int r = ckpt_commit(store);
+
+	ckpt_free_now(store);
+	ckpt_space_repaid(store);
+	return r;
 }
 
 static int by_place(const void *a, const void *b)

@@ -23,6 +23,11 @@ void ckpt_free_mask(struct ckpt_store *store, u64 where, u32 mask, u64 txn);
 void ckpt_free_kick(struct ckpt_store *store);
 /* Let all go now that can, which waits for the bios in flight.  Sleeps. */
 void ckpt_free_now(struct ckpt_store *store);
+/*
+ * Commit, and let all go that waited for it: then a merge has repaid what it borrowed, with the
+ * places that its slots have left.  Sleeps; as ckpt_commit().
+ */
+int ckpt_free_repay(struct ckpt_store *store);
 
 void ckpt_free_init(struct ckpt_store *store);
 void ckpt_free_exit(struct ckpt_store *store);

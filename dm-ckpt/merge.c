@@ -9,12 +9,17 @@
 #include "pace.h"
 #include "prune.h"
 #include "resolve.h"
+#include "room.h"
 #include "store.h"
 
 /* Leaves, and slots whose blocks must be moved, that are merged with one drain and one commit. */
 #define PAIRS	32u
 #define MOVES	256u
 #define MOVES_MAX (MOVES + CKPT_FANOUT)
+
+/* Ways to choose where room is made; those behind the second one are alike. */
+#define ROOM_MORE	1u
+#define ROOM_WAYS	8u
 
 /* A leaf that both layers have. */
 struct pair {
@@ -40,6 +45,8 @@ struct merge {
 	unsigned int nr_pairs, nr_moves, nr_hard, nr_stuck;
 	bool full;				/* something found no space for good */
 	bool again;				/* somebody else was at something */
+	bool moved;				/* some hard slot has been merged */
+	struct ckpt_wants wants;		/* what those would need that found no space */
 	struct pair pairs[PAIRS];
 	struct move moves[MOVES_MAX];
 };
@@ -174,7 +181,7 @@ static bool into_mine(struct merge *m, struct move *move, const struct both *b)
 	struct ckpt_leaf_write *w = move->pair->leaf->leaf->w;
 
 	if (!w->own[move->slot] &&
-	    ckpt_slot_claim(m->store, move->pair->leaf, move->slot, b->need))
+	    ckpt_slot_claim(m->store, CKPT_SPACE_MERGE, move->pair->leaf, move->slot, b->need))
 		return false;
 	move->where = b->mine.where;
 	move->own = w->own[move->slot];
@@ -221,7 +228,7 @@ static bool find_place(struct merge *m, struct move *move, const struct both *b)
 static void add_copies(struct merge *m, struct ckpt_copies *copies, const struct move *move,
 		       const struct both *b)
 {
-	u32 shift = ckpt_unit_mask_shift(&m->store->geometry) - CKPT_UNIT_SHIFT, blocks = 0;
+	u32 blocks = 0;
 
 	if (move->where != b->mine.where) {
 		ckpt_copies_add_blocks(copies, b->mine.where, move->where, b->mine.present);
@@ -231,7 +238,7 @@ static void add_copies(struct merge *m, struct ckpt_copies *copies, const struct
 		ckpt_copies_add_blocks(copies, b->theirs.where, move->where, b->need);
 		blocks |= b->need;
 	}
-	m->store->copied += (u64)hweight32(ckpt_unit_mask(&m->store->geometry, blocks)) << shift;
+	m->store->copied += ckpt_blocks_units(&m->store->geometry, blocks);
 }
 
 /* Begin to copy what a pair's hard slots need.  Nobody changes those slots now. */
@@ -400,14 +407,51 @@ static bool take_stuck(struct merge *m)
 	return any;
 }
 
-/* What was borrowed comes back with the places that slots have left. */
-static int repay(struct merge *m)
+/*
+ * There is no place for the merged slot.  Wanted is one of the two windows that it has, where fewer
+ * places are missing or where more are, or else another one where little is in the way: in turn, as
+ * what is there may be something that cannot go.
+ */
+static void want_room(struct merge *m, struct pair *pair, unsigned int slot)
 {
-	int r = ckpt_commit(m->store);
+	u32 lacks, all, own;
+	unsigned long flags;
+	struct both b;
+	bool mine;
+	u64 where;
 
-	ckpt_free_now(m->store);
-	ckpt_space_repaid(m->store);
-	return r;
+	spin_lock_irqsave(&pair->leaf->lock, flags);
+	look_at(m, pair, slot, &b);
+	own = pair->leaf->leaf->w->own[slot];
+	spin_unlock_irqrestore(&pair->leaf->lock, flags);
+	if (!b.need || !b.mine.present)
+		return;
+	all = ckpt_whole_units(&m->store->geometry, b.mine.present | b.need);
+	lacks = b.mine.present & ~ckpt_whole_units(&m->store->geometry, b.theirs.present);
+	mine = hweight32(b.need) <= hweight32(lacks);
+	if (m->store->room_way > ROOM_MORE) {
+		if (!ckpt_space_nearest(m->store, &m->store->room_cursor, all, &where))
+			ckpt_wants_add(&m->wants, where, all);
+		return;
+	}
+	if (m->store->room_way == ROOM_MORE)
+		mine = !mine;
+	/* Where something is set aside already, no more is claimed. */
+	if (mine && !own)
+		ckpt_wants_add(&m->wants, b.mine.where, b.need);
+	else
+		ckpt_wants_add(&m->wants, b.theirs.where, lacks);
+}
+
+/* None of the hard slots that are left in the batch has found a place. */
+static void want_all(struct merge *m)
+{
+	unsigned int i, slot;
+
+	for (i = 0; i < m->nr_pairs; i++)
+		for_each_set_bit(slot, m->pairs[i].hard, CKPT_FANOUT)
+			want_room(m, &m->pairs[i], slot);
+	m->full = true;
 }
 
 /*
@@ -421,18 +465,19 @@ static int merge_all_hard_slots(struct merge *m)
 	int r = 0;
 
 	if (ckpt_space_borrowed(m->store))
-		r = repay(m);
+		r = ckpt_free_repay(m->store);
 	if (r)
 		return r;
 	do {
 		r = merge_hard_slots(m);
 		moved = m->nr_moves;
+		m->moved |= moved;
 		if (r || !take_stuck(m))
 			return r;
-		r = repay(m);
+		r = ckpt_free_repay(m->store);
 	} while (!r && moved && ckpt_pace_may_run(m->store));
 	if (!moved)
-		m->full = true;
+		want_all(m);
 	else
 		m->again = true;
 	return r;
@@ -592,6 +637,31 @@ static int close_gap(struct merge *m)
 	return r;
 }
 
+/*
+ * A way that helps is gone on with, and else comes the next.  When none did, which the walk over
+ * all leaves is not worth, it is tried more and more seldom.
+ */
+static int make_room(struct merge *m)
+{
+	struct ckpt_store *store = m->store;
+	unsigned int turns;
+	int r;
+
+	if (m->moved)
+		store->room_fails = 0;
+	else if (store->room_fails && time_before(jiffies, store->room_again))
+		return -ENOSPC;
+	r = ckpt_room_make(store, &m->wants);
+	if (r < 0)
+		return r;
+	/* Whether this is a help the next call sees, which has its wants already. */
+	if (!r || store->room_fails)
+		store->room_way = (store->room_way + 1) % ROOM_WAYS;
+	turns = store->room_fails++ / ROOM_WAYS;
+	store->room_again = jiffies + (turns ? HZ << min(turns, 6u) : 0);
+	return turns && !r ? -ENOSPC : -EAGAIN;
+}
+
 static int merge(struct merge *m)
 {
 	int r = merge_nodes(m, CKPT_MAP_LEVELS - 1, 0, 1);
@@ -601,8 +671,9 @@ static int merge(struct merge *m)
 	r = ckpt_commit(m->store) ?: r;
 	if (!r && m->again)
 		r = -EAGAIN;
+	/* The base, which needs no space, has its turn first. */
 	if (!r && m->full)
-		r = -ENOSPC;
+		r = m->store->gc_full ? make_room(m) : -ENOSPC;
 	if (!r)
 		r = ckpt_prune(m->store, m->parent);
 	return r ? r : close_gap(m);

@@ -4,7 +4,7 @@
 #include "move.h"
 #include "store.h"
 
-static bool begin_move(struct ckpt_node *leaf, unsigned int slot)
+bool ckpt_move_begin(struct ckpt_node *leaf, unsigned int slot)
 {
 	struct ckpt_leaf_write *w = leaf->leaf->w;
 	unsigned long flags;
@@ -27,13 +27,14 @@ void ckpt_move_end(struct ckpt_node *leaf, unsigned int slot)
 }
 
 /* Free places of the slot's window: those of @wanted, and then all others; or none. */
-static int claim(struct ckpt_store *store, const struct ckpt_state *s, u32 wanted, u32 *got)
+static int claim(struct ckpt_store *store, enum ckpt_space_user user, const struct ckpt_state *s,
+		 u32 wanted, u32 *got)
 {
 	const struct ckpt_geometry *g = &store->geometry;
 	u32 others = ~(wanted | ckpt_whole_units(g, s->present)), more = 0;
 	int r;
 
-	r = ckpt_space_claim(store, CKPT_SPACE_DATA, s->where, wanted, got);
+	r = ckpt_space_claim(store, user, s->where, wanted, got);
 	if (r)
 		return r;
 	if (wanted & ~*got) {
@@ -48,8 +49,8 @@ static int claim(struct ckpt_store *store, const struct ckpt_state *s, u32 wante
 	return r;
 }
 
-int ckpt_slot_claim(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int slot,
-		    u32 wanted)
+int ckpt_slot_claim(struct ckpt_store *store, enum ckpt_space_user user, struct ckpt_node *leaf,
+		    unsigned int slot, u32 wanted)
 {
 	struct ckpt_state s = ckpt_leaf_state(leaf, slot);
 	struct ckpt_leaf_write *w = leaf->leaf->w;
@@ -57,7 +58,7 @@ int ckpt_slot_claim(struct ckpt_store *store, struct ckpt_node *leaf, unsigned i
 	unsigned long flags;
 	int r;
 
-	r = claim(store, &s, ckpt_whole_units(&store->geometry, wanted) & ~sure, &got);
+	r = claim(store, user, &s, ckpt_whole_units(&store->geometry, wanted) & ~sure, &got);
 	spin_lock_irqsave(&leaf->lock, flags);
 	if (!r && !w->own[slot] && le64_to_cpu(w->live[slot].where) == s.where) {
 		w->own[slot] = sure | got;
@@ -127,8 +128,7 @@ static int move(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int s
 	ckpt_leaf_place(leaf, slot, where);
 	ckpt_leaf_dirty(leaf, slot);
 	spin_unlock_irqrestore(&leaf->lock, flags);
-	store->copied += (u64)hweight32(ckpt_unit_mask(&store->geometry, present)) <<
-			 (ckpt_unit_mask_shift(&store->geometry) - CKPT_UNIT_SHIFT);
+	store->copied += ckpt_blocks_units(&store->geometry, present);
 	ckpt_free_mask(store, old, ckpt_unit_mask(&store->geometry, old_own),
 		       READ_ONCE(store->txn) + 1);
 	return 0;
@@ -139,7 +139,7 @@ int ckpt_slot_move(struct ckpt_store *store, struct ckpt_node *leaf, unsigned in
 {
 	int r;
 
-	if (!begin_move(leaf, slot))
+	if (!ckpt_move_begin(leaf, slot))
 		return 0;
 	/* Writes of present blocks that did not see the mark have ended after this. */
 	ckpt_store_drain(store);

@@ -24,6 +24,11 @@
 int ckpt_slot_move(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int slot,
 		   u32 wanted);
 
+/*
+ * Set the bit, unless somebody else has, or a first write is in flight: true if it was set.  And
+ * clear it, and send on whoever waits.  Any context; the leaf is writable.
+ */
+bool ckpt_move_begin(struct ckpt_node *leaf, unsigned int slot);
 void ckpt_move_end(struct ckpt_node *leaf, unsigned int slot);
 
 /*
@@ -31,8 +36,8 @@ void ckpt_move_end(struct ckpt_node *leaf, unsigned int slot);
  * is not known: take those of the blocks @wanted, if they are free, and with them others that
  * are; if not, none, as the slot must move then.  Sleeps; -EIO.
  */
-int ckpt_slot_claim(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int slot,
-		    u32 wanted);
+int ckpt_slot_claim(struct ckpt_store *store, enum ckpt_space_user user, struct ckpt_node *leaf,
+		    unsigned int slot, u32 wanted);
 
 /*
  * A window that has all blocks of @mask: a whole one, or else, where space is in pieces, places

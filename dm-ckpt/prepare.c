@@ -77,7 +77,8 @@ static int prepare_slot(struct ckpt_store *store, struct ckpt_node *leaf, unsign
 	if (own)
 		return ckpt_slot_move(store, leaf, slot, ckpt_mask(block, 1));
 	if (present)
-		return ckpt_slot_claim(store, leaf, slot, ckpt_mask(block, 1));
+		return ckpt_slot_claim(store, CKPT_SPACE_DATA, leaf, slot,
+				       ckpt_mask(block, 1));
 	return busy ? 0 : ckpt_space_refill(store, block, nr);
 }
 

@@ -9,6 +9,8 @@
 #define STOCK_UNITS	4096u
 /* Units of a run from which nodes are placed, so that they stand together. */
 #define NODE_RUN	64u
+/* Places that are looked at for one where little is in the way; a prime, as patterns repeat. */
+#define NEAR_PLACES	251u
 /* With less than this part of the store free, whole windows would set aside what others need. */
 #define SCARCE_SHIFT	4
 
@@ -490,6 +492,31 @@ int ckpt_space_fit(struct ckpt_store *store, enum ckpt_space_user user, u32 bloc
 	if (!r)
 		*where = (unit - ((u64)first << shift)) << CKPT_UNIT_SHIFT;
 	return r;
+}
+
+int ckpt_space_nearest(struct ckpt_store *store, u64 *cursor, u32 blocks, u64 *where)
+{
+	const struct ckpt_geometry *g = &store->geometry;
+	u32 mask = ckpt_unit_mask(g, blocks), shift = ckpt_unit_mask_shift(g) - CKPT_UNIT_SHIFT;
+	u32 first = (u32)__ffs(mask), from, to, end, place;
+	struct ckpt_node *leaf;
+	u64 index;
+
+	if (*cursor < ckpt_first_free_unit(g) || *cursor >= ckpt_store_units(g))
+		*cursor = ckpt_first_free_unit(g);
+	index = *cursor / CKPT_SPACE_LEAF_UNITS;
+	from = *cursor % CKPT_SPACE_LEAF_UNITS;
+	end = leaf_end(store, index);
+	to = min(from + NEAR_PLACES, end);
+	leaf = ckpt_node_get(&store->space.tree, 0, index, true);
+	if (IS_ERR(leaf))
+		return PTR_ERR(leaf);
+	/* Without the lock: it is old when whoever asks acts on it, anyway. */
+	place = ckpt_bits_nearest(leaf->live, from, to, end, mask >> first, 1u << shift);
+	ckpt_node_put(leaf);
+	*where = (*cursor - from + place - ((u64)first << shift)) << CKPT_UNIT_SHIFT;
+	*cursor += to - from;
+	return place < to ? 0 : -ENOSPC;
 }
 
 u64 ckpt_space_reserved(struct ckpt_store *store)

@@ -79,6 +79,12 @@ int ckpt_space_refill(struct ckpt_store *store, u32 first, u32 nr);
  */
 int ckpt_space_fit(struct ckpt_store *store, enum ckpt_space_user user, u32 blocks, u64 *where);
 
+/*
+ * Of the windows that begin next behind *@cursor, in units, one where the fewest of @blocks' places
+ * are taken; the cursor moves on.  Nothing is set aside.  Sleeps; -ENOSPC: not here; -EIO.
+ */
+int ckpt_space_nearest(struct ckpt_store *store, u64 *cursor, u32 blocks, u64 *where);
+
 /* Has a merge borrowed anything?  And all of it is back. */
 bool ckpt_space_borrowed(const struct ckpt_store *store);
 void ckpt_space_repaid(struct ckpt_store *store);

@@ -152,6 +152,12 @@ struct ckpt_store {
 	u32 gc_busy;			/* a layer that has not come to rest yet */
 	u32 gc_told;			/* a merge from this layer has been announced */
 
+	/* merge.c */
+	unsigned int room_way;		/* how room was made last */
+	unsigned int room_fails;	/* times of making room since that helped last */
+	unsigned long room_again;	/* jiffies, not before */
+	u64 room_cursor;		/* units, where room was looked for last */
+
 	/* pace.c */
 	wait_queue_head_t pace;
 	u64 pace_debt;			/* ns that merging has not slept yet */

@@ -111,29 +111,60 @@ static void check_find(void)
 		assert_int_equal(first, want_first);
 }
 
-static bool model_fits(u32 place, u32 end, u32 mask, u32 each)
+/* How many bits of the pattern are in use there; ~0u if it does not lie before @end. */
+static u32 model_misfits(u32 place, u32 end, u32 mask, u32 each)
 {
-	u32 i, k;
+	u32 i, k, used, misfits = 0;
 
-	for (i = 0; i < 32; i++)
-		for (k = 0; mask >> i & 1 && k < each; k++)
-			if (place + i * each + k >= end || model[place + i * each + k])
-				return false;
-	return true;
+	for (i = 0; i < 32; i++) {
+		used = 0;
+		for (k = 0; mask >> i & 1 && k < each; k++) {
+			if (place + i * each + k >= end)
+				return ~0u;
+			used |= model[place + i * each + k];
+		}
+		misfits += used;
+	}
+	return misfits;
+}
+
+static void random_pattern(u32 *mask, u32 *each)
+{
+	*mask = (u32)random64() | 1;
+	*each = 1u << below(5);
+	if (once_in(2))
+		*mask = ckpt_mask(0, (u32)below(32) + 1);
+	if (once_in(2))
+		*mask = 1u | 1u << below(32);
 }
 
 static void check_fit(void)
 {
-	u32 from, nr, mask = (u32)random64() | 1, each = 1u << below(5), want;
+	u32 from, nr, mask, each, want;
 
-	if (once_in(2))
-		mask = ckpt_mask(0, (u32)below(32) + 1);
-	if (once_in(2))
-		mask = 1u | 1u << below(32);
+	random_pattern(&mask, &each);
 	random_run(&from, &nr);
-	for (want = from; want < from + nr && !model_fits(want, from + nr, mask, each); want++)
+	for (want = from; want < from + nr && model_misfits(want, from + nr, mask, each); want++)
 		;
 	assert_int_equal(ckpt_bits_fit(bits, from, from + nr, mask, each), want);
+}
+
+static void check_nearest(void)
+{
+	u32 from, nr, mask, each, to, want, fewest = ~0u, place;
+
+	random_pattern(&mask, &each);
+	random_run(&from, &nr);
+	to = from + (u32)below(nr + 1);
+	for (want = to, place = from; place < to; place++) {
+		u32 misfits = model_misfits(place, from + nr, mask, each);
+
+		if (misfits < fewest) {
+			fewest = misfits;
+			want = place;
+		}
+	}
+	assert_int_equal(ckpt_bits_nearest(bits, from, to, from + nr, mask, each), want);
 }
 
 static void against_the_model(void **state)
@@ -145,7 +176,7 @@ static void against_the_model(void **state)
 	(void)state;
 	for (round = 0; round < 100000; round++) {
 		random_run(&first, &nr);
-		switch (below(7)) {
+		switch (below(8)) {
 		case 0:
 			changed = ckpt_bits_set(bits, first, nr);
 			assert_int_equal(changed, model_fill(first, nr, 1));
@@ -164,6 +195,10 @@ static void against_the_model(void **state)
 			break;
 		case 4:
 			check_fit();
+			break;
+		case 5:
+			if (once_in(10))
+				check_nearest();
 			break;
 		default:
 			check_find();
