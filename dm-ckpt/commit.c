@@ -150,8 +150,9 @@ void ckpt_commit_bio(struct ckpt_store *store, struct bio *bio)
 
 	spin_lock_irqsave(&store->commit_lock, flags);
 	bio_list_add(&store->flushes, bio);
-	spin_unlock_irqrestore(&store->commit_lock, flags);
+	/* Under the lock: the bio may be all that keeps the store, and end once it is found. */
 	queue_work(store->commit_wq, &store->commit_work);
+	spin_unlock_irqrestore(&store->commit_lock, flags);
 }
 
 /* ---- dirty leaves ---- */

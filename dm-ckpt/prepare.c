@@ -228,9 +228,10 @@ static enum fill_state begin_fill(struct fill *f)
 			state = claim_block(f, f->leaf->leaf->w);
 		spin_unlock_irqrestore(&f->leaf->lock, flags);
 	}
-	rcu_read_unlock();
 	if (state != FILL_READY && state != FILL_PRESENT)
 		ckpt_epoch_leave(&t->epoch, f->bank);
+	/* A bio that waits may have ended by now, and the table go, but not before this. */
+	rcu_read_unlock();
 	return state;
 }
 

@@ -380,11 +380,12 @@ static enum step decide(struct ckpt_target *t, struct bio *bio, struct front *f)
 		}
 		rcu_read_lock();
 		step = next_step(t, bio, f);
-		rcu_read_unlock();
 		if (step == STEP_SEND)
 			f->piece.epoch = bank;
 		else
 			ckpt_epoch_leave(&t->epoch, bank);
+		/* One that waits may have ended by now, and the table go, but not before this. */
+		rcu_read_unlock();
 	} while (step == STEP_AGAIN);
 	return step;
 }

@@ -188,8 +188,9 @@ void ckpt_through_bio(struct ckpt_target *t, struct bio *bio)
 
 	spin_lock_irqsave(&t->lock, flags);
 	bio_list_add(&t->through_bios, bio);
-	spin_unlock_irqrestore(&t->lock, flags);
+	/* Under the lock: a worker that finds the bio may end it, and then the table may go. */
 	queue_work(t->store->io_wq, &t->through_work);
+	spin_unlock_irqrestore(&t->lock, flags);
 }
 
 /*
@@ -423,9 +424,10 @@ static int begin_work(struct work *work, struct ckpt_target *t, struct bio *bio,
 		}
 		spin_unlock_irqrestore(&work->leaf->lock, flags);
 	}
-	rcu_read_unlock();
 	if (r)
 		ckpt_epoch_leave(&t->epoch, work->bank);
+	/* A bio that waits may have ended by now, and the table go, but not before this. */
+	rcu_read_unlock();
 	return r;
 }
 
