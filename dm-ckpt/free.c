@@ -78,21 +78,6 @@ void ckpt_free_kick(struct ckpt_store *store)
 		queue_work(store->bg_wq, &store->free_work);
 }
 
-void ckpt_free_now(struct ckpt_store *store)
-{
-	queue_work(store->bg_wq, &store->free_work);
-	flush_work(&store->free_work);
-}
-
-int ckpt_free_repay(struct ckpt_store *store)
-{
-	int r = ckpt_commit(store);
-
-	ckpt_free_now(store);
-	ckpt_space_repaid(store);
-	return r;
-}
-
 static int by_place(const void *a, const void *b)
 {
 	const struct ckpt_space_run *x = a, *y = b;
@@ -118,13 +103,13 @@ static void pass_down(struct ckpt_store *store, struct free_batch *batch)
 	}
 }
 
-static void do_frees(struct work_struct *work)
+static void free_ready(struct ckpt_store *store)
 {
-	struct ckpt_store *store = container_of(work, struct ckpt_store, free_work);
 	struct free_batch *batch, *next;
 	LIST_HEAD(ready);
 	unsigned int i;
 
+	lockdep_assert_held(&store->freeing);
 	spin_lock_irq(&store->free_lock);
 	list_for_each_entry_safe(batch, next, &store->frees, list)
 		if (batch->txn <= READ_ONCE(store->txn_durable))
@@ -146,8 +131,34 @@ static void do_frees(struct work_struct *work)
 	ckpt_pressure_kick(store);
 }
 
+/*
+ * Not by waiting for the work: a merge that asks is itself a work of that queue, and when memory is
+ * short one thread, the queue's rescuer, has all of them.
+ */
+void ckpt_free_now(struct ckpt_store *store)
+{
+	mutex_lock(&store->freeing);
+	free_ready(store);
+	mutex_unlock(&store->freeing);
+}
+
+int ckpt_free_repay(struct ckpt_store *store)
+{
+	int r = ckpt_commit(store);
+
+	ckpt_free_now(store);
+	ckpt_space_repaid(store);
+	return r;
+}
+
+static void do_frees(struct work_struct *work)
+{
+	ckpt_free_now(container_of(work, struct ckpt_store, free_work));
+}
+
 void ckpt_free_init(struct ckpt_store *store)
 {
+	mutex_init(&store->freeing);
 	spin_lock_init(&store->free_lock);
 	INIT_LIST_HEAD(&store->frees);
 	INIT_WORK(&store->free_work, do_frees);

@@ -7,8 +7,8 @@
  * superblock; the journal is replayed when the store target is resumed first.
  *
  * LOCK ORDER
- *	store->pressure > store->admin > store->chain > targets_lock > epoch.lock > drops_flush
- *	 > writeback > store->commit > space.refill > lru_lock
+ *	store->pressure > store->admin > store->chain > freeing > targets_lock > epoch.lock
+ *	 > drops_flush > writeback > store->commit > space.refill > lru_lock
  *	 > tree->lock and node->lock, parents first > drops_lock, space.lock
  *	 > free_lock, commit_lock, target.lock, waiting_lock
  *	Below lru_lock locks of nodes are only tried, but by ckpt_node_graft().
@@ -118,6 +118,7 @@ struct ckpt_store {
 	struct delayed_work commit_later;
 
 	/* free.c */
+	struct mutex freeing;		/* one at a time */
 	spinlock_t free_lock;
 	struct list_head frees;
 	struct work_struct free_work;
