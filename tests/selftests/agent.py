@@ -243,8 +243,13 @@ def do_pages(name, *words):
 
 
 # The store as far as a message that fails must not change it: no counters of what went on.
+# What is freed goes on by itself, and would be seen to change: so it is waited for.
 def state(name):
+    end = time.monotonic() + 10
     words = status_line(name).split()[3:]
+    while words[1] == 'rw' and words[19] == 'free' and time.monotonic() < end:
+        time.sleep(0.05)
+        words = status_line(name).split()[3:]
     if words[1] == 'rw':
         message(name, ['commit'])
         words = status_line(name).split()[3:]
