@@ -28,6 +28,8 @@ static void store_free(struct ckpt_store *store)
 	}
 	if (store->io_wq)
 		destroy_workqueue(store->io_wq);
+	if (store->through_wq)
+		destroy_workqueue(store->through_wq);
 	ckpt_commit_exit(store);
 	if (store->bg_wq) {
 		ckpt_free_exit(store);
@@ -77,7 +79,8 @@ static int store_init(struct ckpt_store *store)
 	store->super = kzalloc(sizeof(*store->super), GFP_KERNEL);
 	store->io_wq = alloc_workqueue("ckpt-io", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	store->bg_wq = alloc_workqueue("ckpt-bg", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	return store->super && store->io_wq && store->bg_wq ? 0 : -ENOMEM;
+	store->through_wq = alloc_workqueue("ckpt-through", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	return store->super && store->io_wq && store->bg_wq && store->through_wq ? 0 : -ENOMEM;
 }
 
 /* The store on @bdev, or without one the active store of @md. */

@@ -189,7 +189,7 @@ void ckpt_through_bio(struct ckpt_target *t, struct bio *bio)
 	spin_lock_irqsave(&t->lock, flags);
 	bio_list_add(&t->through_bios, bio);
 	/* Under the lock: a worker that finds the bio may end it, and then the table may go. */
-	queue_work(t->store->io_wq, &t->through_work);
+	queue_work(t->store->through_wq, &t->through_work);
 	spin_unlock_irqrestore(&t->lock, flags);
 }
 
