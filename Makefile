@@ -56,14 +56,25 @@ $(recorder-targets): recorder-%: kernel-%
 $(faults-targets): faults-%: kernel-%
 	$(call build-module,$(build)/$*/faults,$(CKPT_CACHE)/kernels/$*/headers,CONFIG_DM_CKPT_FAULTS=y)
 
-.PHONY: module-debug
-module-debug: kernel-debug
-	$(call build-module,$(build)/debug/dm-ckpt,$(CKPT_CACHE)/kernels/debug/headers,ARCH=um CC=gcc-12)
+# Another configuration of the kernel is not seen by kbuild where the kernel is newer than it
+# but older than the module; so everything for another one goes first.
+debug-make = ARCH=um CC=gcc-12 UBSAN_SANITIZE=y
+.PHONY: module-debug forget-debug
+forget-debug: kernel-debug
+	@cmp -s $(CKPT_CACHE)/kernels/debug/stamp $(build)/debug/stamp || { rm -rf $(build)/debug && \
+		mkdir -p $(build)/debug && cp $(CKPT_CACHE)/kernels/debug/stamp $(build)/debug/; }
 
-kernel-targets := $(addprefix kernel-,$(flavours) debug)
-.PHONY: $(kernel-targets)
+module-debug: forget-debug
+	$(call build-module,$(build)/debug/dm-ckpt,$(CKPT_CACHE)/kernels/debug/headers,$(debug-make))
+
+kernel-targets := $(addprefix kernel-,$(flavours))
+.PHONY: $(kernel-targets) kernel-debug
 $(kernel-targets): kernel-%: setup
 	@[ -e $(CKPT_CACHE)/kernels/$*/stamp ] || scripts/kernel $*
+
+# It depends on a configuration of ours, so what there is may be another one.
+kernel-debug: setup
+	@scripts/kernel debug
 
 .PHONY: setup
 setup: ## install what is needed from Debian (as root)
