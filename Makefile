@@ -32,7 +32,7 @@ all: setup ## the module for the default test kernel, and the commands
 define build-module
 	@mkdir -p $(1)
 	@rsync -rlpc --delete --exclude='*.o' --exclude='*.ko' --exclude='*.mod' \
-		--exclude='*.mod.c' --exclude='*.cmd' --exclude='*.symvers' \
+		--exclude='*.mod.c' --exclude='*.cmd' --exclude='*.symvers' --exclude='*.gcno' \
 		--exclude='modules.order' --exclude=compat-config.h $(or $(4),dm-ckpt)/ $(1)/
 	$(MAKE) --no-print-directory -C $(2) M=$(1) $(3) modules
 endef
@@ -59,13 +59,17 @@ $(faults-targets): faults-%: kernel-%
 # Another configuration of the kernel is not seen by kbuild where the kernel is newer than it
 # but older than the module; so everything for another one goes first.
 debug-make = ARCH=um CC=gcc-12 UBSAN_SANITIZE=y
-.PHONY: module-debug forget-debug
+.PHONY: module-debug bugs-debug forget-debug
 forget-debug: kernel-debug
 	@cmp -s $(CKPT_CACHE)/kernels/debug/stamp $(build)/debug/stamp || { rm -rf $(build)/debug && \
 		mkdir -p $(build)/debug && cp $(CKPT_CACHE)/kernels/debug/stamp $(build)/debug/; }
 
+# It counts how often each line is run: see tests/debug/coverage.
 module-debug: forget-debug
-	$(call build-module,$(build)/debug/dm-ckpt,$(CKPT_CACHE)/kernels/debug/headers,$(debug-make))
+	$(call build-module,$(build)/debug/dm-ckpt,$(CKPT_CACHE)/kernels/debug/headers,$(debug-make) GCOV_PROFILE=y)
+
+bugs-debug: forget-debug
+	$(call build-module,$(build)/debug/bugs,$(CKPT_CACHE)/kernels/debug/headers,$(debug-make),tests/debug/bugs)
 
 kernel-targets := $(addprefix kernel-,$(flavours))
 .PHONY: $(kernel-targets) kernel-debug
@@ -102,6 +106,10 @@ fuzz: setup ## load stores of any content, in userspace (FUZZ_SECONDS=600)
 .PHONY: test
 test: ## everything: builds, checks, unit tests, both kernels' machines
 	@scripts/test $(TESTS)
+
+.PHONY: test-debug
+test-debug: setup ## selftests and model in a kernel that looks for bugs, and what they have covered
+	@scripts/test -k debug $(or $(TESTS),selftests model debug)
 
 .PHONY: crash
 crash: setup ## power cuts, in STATES=n states (SEED=n: the same ones; KERNEL=6.12: the other kernel)
