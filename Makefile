@@ -59,7 +59,7 @@ $(faults-targets): faults-%: kernel-%
 # Another configuration of the kernel is not seen by kbuild where the kernel is newer than it
 # but older than the module; so everything for another one goes first.
 debug-make = ARCH=um CC=gcc-12 UBSAN_SANITIZE=y
-.PHONY: module-debug bugs-debug forget-debug
+.PHONY: module-debug kunit-debug bugs-debug forget-debug
 forget-debug: kernel-debug
 	@cmp -s $(CKPT_CACHE)/kernels/debug/stamp $(build)/debug/stamp || { rm -rf $(build)/debug && \
 		mkdir -p $(build)/debug && cp $(CKPT_CACHE)/kernels/debug/stamp $(build)/debug/; }
@@ -67,6 +67,10 @@ forget-debug: kernel-debug
 # It counts how often each line is run: see tests/debug/coverage.
 module-debug: forget-debug
 	$(call build-module,$(build)/debug/dm-ckpt,$(CKPT_CACHE)/kernels/debug/headers,$(debug-make) GCOV_PROFILE=y)
+
+# Its parts with their tests, side by side.
+kunit-debug: forget-debug
+	$(call build-module,$(build)/debug/kunit,$(CKPT_CACHE)/kernels/debug/headers,$(debug-make) GCOV_PROFILE=y,dm-ckpt/ tests/kunit)
 
 bugs-debug: forget-debug
 	$(call build-module,$(build)/debug/bugs,$(CKPT_CACHE)/kernels/debug/headers,$(debug-make),tests/debug/bugs)
@@ -109,7 +113,7 @@ test: ## everything: builds, checks, unit tests, both kernels' machines
 
 .PHONY: test-debug
 test-debug: setup ## selftests and model in a kernel that looks for bugs, and what they have covered
-	@scripts/test -k debug $(or $(TESTS),selftests model debug)
+	@scripts/test -k debug $(or $(TESTS),selftests model kunit debug)
 
 .PHONY: crash
 crash: setup ## power cuts, in STATES=n states (SEED=n: the same ones; KERNEL=6.12: the other kernel)
