@@ -773,31 +773,46 @@ int ckpt_node_graft(struct ckpt_tree *to, struct ckpt_tree *from, unsigned int l
 
 /* ---- taking down ---- */
 
-static void destroy_below(struct ckpt_tree *tree, struct ckpt_node *node)
+/* The node at a place, out of the tree; the tree's reference is the caller's. */
+static struct ckpt_node *take_node(struct ckpt_tree *tree, struct ckpt_node *parent, u64 index)
 {
+	spinlock_t *lock = child_lock(tree, parent);
+	struct ckpt_node *node;
+	unsigned long flags;
+
+	spin_lock_irqsave(lock, flags);
+	node = rcu_dereference_protected(*child_place(tree, parent, index), lockdep_is_held(lock));
+	if (node)
+		unlink_node(node);
+	spin_unlock_irqrestore(lock, flags);
+	return node;
+}
+
+/*
+ * From the top down: memory may be short, and somebody evict what is here meanwhile; either the
+ * node is theirs, or it is ours.  Recursion is as deep as the tree is high.
+ */
+static void destroy_at(struct ckpt_tree *tree, struct ckpt_node *parent, u64 index)
+{
+	struct ckpt_node *node = take_node(tree, parent, index);
 	unsigned int i;
 
-	for (i = 0; node->level && i < CKPT_FANOUT; i++) {
-		struct ckpt_node *child = rcu_dereference_protected(node->child[i], true);
-
-		if (child)
-			destroy_below(tree, child);
-	}
+	if (!node)
+		return;
+	for (i = 0; node->level && i < CKPT_FANOUT; i++)
+		if (rcu_access_pointer(node->child[i]))
+			destroy_at(tree, node, (node->index << CKPT_FANOUT_SHIFT) + i);
 	if (test_and_clear_bit(CKPT_NODE_DIRTY, &node->flags)) {
 		list_del_init(&node->dirty);
 		tree->store->nr_dirty--;
 		ckpt_node_put(node);
 	}
-	unlink_node(node);
 	ckpt_node_put(node);
 }
 
 void ckpt_tree_destroy(struct ckpt_tree *tree)
 {
-	struct ckpt_node *root = rcu_dereference_protected(tree->root, true);
-
-	if (root)
-		destroy_below(tree, root);
+	destroy_at(tree, NULL, 0);
 }
 
 int ckpt_cache_init(struct ckpt_store *store)
