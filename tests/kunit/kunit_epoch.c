@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Epochs: who waits waits for all that entered before, and for nobody else. */
+/* Epochs: a wait is for all that entered before, and for nobody else. */
 #include <kunit/test.h>
 #include <linux/kthread.h>
 #include <linux/sched/task.h>
