@@ -41,4 +41,81 @@ volume v 16384 || bail "$err $out"
 is 'activated again it is in order' "$(field $f_mode)" rw
 ok 'and flushed' flush $dm/v
 
+# again: all of it is activated anew, as whoever puts things right would do.
+again() {
+	remove disk v st
+	create st "$size" ckpt-store "$dm/self-store" || bail "$err $out"
+	volume v 16384 && volume disk 16384 $dm/self-origin || bail "$err $out"
+}
+event() { info st; echo "${out##* }"; }
+
+loop ORIGIN 8
+create self-origin 16384 linear "$ORIGIN 0" || bail "$err $out"
+fill $dm/self-origin 3
+message st adopt_volume disk 16384 && volume disk 16384 $dm/self-origin || bail "$err $out"
+
+# ---- the store cannot be written ----
+
+fill $dm/v 4 0 1048576
+ok 'what is flushed is there' flush $dm/v
+before=$(event)
+mark
+below self-store "$STORE" flakey
+nok 'a write of what has a place fails' fill $dm/v 5 0 4096
+nok 'a checkpoint fails' message st checkpoint c1 standard v
+is 'the store is read-only' "$(field $f_mode)" ro
+is 'that was told once' "$(event)" $((before + 1))
+ok 'and says why' log 'the journal cannot be written: the store is in mode ro'
+ok 'what it has is read' holds $dm/v 4 1044480 4096
+watch=st
+fails 'nothing is changed' EROFS . message st checkpoint c1 standard disk
+watch=
+below self-store "$STORE" linear
+again
+is 'activated again it is in order' "$(field $f_mode)" rw
+ok 'with what was flushed' holds $dm/v 4 4096 1044480
+pages st list
+nok 'and no checkpoint that failed' grep -q ^checkpoint <<<"$out"
+
+# ---- the store is gone ----
+
+ok 'a checkpoint' message st checkpoint c1 standard disk v
+fill $dm/disk 6 0 1048576
+flush $dm/disk
+load self-store "$size" error '' && suspend self-store noflush nolockfs && resume self-store ||
+	bail "$err $out"
+nok 'what is in it is not read' holds $dm/disk 6 0 4096
+ok 'what is below, is' holds $dm/disk 3 1048576 4194304
+nok 'nothing is flushed' eval 'fill $dm/disk 7 0 4096 && flush $dm/disk'
+below self-store "$STORE" linear
+again
+ok 'it is back, with all that was flushed' holds $dm/disk 6 4096 1044480
+ok 'and below that' holds $dm/disk 3 1048576
+
+# ---- an origin fails ----
+
+below self-origin "$ORIGIN" flakey
+ok 'one with a checkpoint is only read' fill $dm/disk 8 2097152 1048576
+ok 'so its volume is written' flush $dm/disk
+mark
+message st delete_checkpoint disk@c1
+message st delete_checkpoint v@c1
+ok 'a merge into it fails' until_true 20 log 'cannot be merged'
+ok 'nothing is lost' holds $dm/disk 8 2097152 1048576
+is 'nor is the store' "$(field $f_mode)" rw
+ok 'other volumes go on' eval 'fill $dm/v 9 && flush $dm/v'
+below self-origin "$ORIGIN" linear
+again
+ok 'activated again it is merged' settle
+remove disk
+ok 'the origin has it all' holds $dm/self-origin 8 2097152 1048576
+volume disk 16384 $dm/self-origin || bail "$err $out"
+below self-origin "$ORIGIN" flakey
+nok 'one that is passed through to fails as it does itself' fill $dm/disk 1 0 4096
+nok 'and its flush' flush $dm/disk
+ok 'the others' flush $dm/v
+below self-origin "$ORIGIN" linear
+ok 'then it works as before' eval 'fill $dm/disk 1 0 4096 && flush $dm/disk'
+ok 'all in order' eval '[ "$(field $f_mode)" = rw ]'
+
 done_testing
