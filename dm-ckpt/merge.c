@@ -612,17 +612,18 @@ static int close_gap(struct merge *m)
 		return PTR_ERR(txn);
 	mutex_lock(&store->admin);
 	down_write(&store->chain);
-	WRITE_ONCE(child->parent, parent->parent);
-	parent->parent = NULL;
-	parent->children = 0;
-	child->merges = 0;
 	/*
 	 * Leaves that both had remember of what was below what is theirs now.  Others had nothing
-	 * of the parent below them, or have come from it and know what was below that.
+	 * of the parent below them, or have come from it and know what was below that.  Before the
+	 * parent goes: over nothing a discard leaves no mark that would hide what is remembered.
 	 */
 	if (child->stale || parent->stale)
 		ckpt_resolve_forget_all(child);
 	child->stale = false;
+	WRITE_ONCE(child->parent, parent->parent);
+	parent->parent = NULL;
+	parent->children = 0;
+	child->merges = 0;
 	ckpt_txn_record(txn, store, child->number);
 	up_write(&store->chain);
 	ckpt_txn_queue(store, txn);
