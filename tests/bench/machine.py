@@ -61,10 +61,10 @@ def loop(mib):
         os.unlink(path)
 
 
-def fill(path, offset, length, part=MIB):
+def fill(path, offset, length, part=MIB, byte=b'\xa5'):
     """Write all of it, front to back."""
     content = mmap.mmap(-1, part)
-    content.write(b'\xa5' * part)
+    content.write(byte * part)
     fd = os.open(path, os.O_RDWR | os.O_DIRECT)
     for at in range(offset, offset + length, part):
         if os.pwrite(fd, content, at) != part:
