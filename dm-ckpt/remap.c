@@ -416,9 +416,10 @@ static void end_write(struct ckpt_target *t, const struct ckpt_piece *piece, boo
 		ckpt_leaf_written(piece->leaf, piece->first, piece->nr, ok);
 }
 
-static void end_piece(struct ckpt_target *t, const struct ckpt_piece *piece, bool ok)
+static inline void end_piece(struct ckpt_target *t, const struct ckpt_piece *piece, bool ok)
 {
-	end_write(t, piece, ok);
+	if (piece->in_store || piece->to_origin)
+		end_write(t, piece, ok);
 	ckpt_epoch_leave(&t->epoch, piece->epoch);
 }
 
@@ -435,20 +436,28 @@ static int end_through(struct ckpt_io *io, struct bio *bio)
 	return DM_ENDIO_INCOMPLETE;
 }
 
+static int end_commit(struct ckpt_io *io, struct bio *bio)
+{
+	if (io->through)
+		return end_through(io, bio);
+	if (io->sent) {
+		io->sent = false;
+		end_piece(io->target, &io->piece, true);
+	}
+	io->commit = false;
+	ckpt_commit_bio(io->target->store, bio);
+	return DM_ENDIO_INCOMPLETE;
+}
+
 int ckpt_remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
 	struct ckpt_io *io = dm_per_bio_data(bio, sizeof(*io));
 
-	if (unlikely(io->commit && io->through && !*error))
-		return end_through(io, bio);
+	if (unlikely(io->commit) && !*error)
+		return end_commit(io, bio);
 	if (io->sent) {
 		io->sent = false;
-		end_piece(io->target, &io->piece, !*error);
-	}
-	if (io->commit && !*error) {
-		io->commit = false;
-		ckpt_commit_bio(io->target->store, bio);
-		return DM_ENDIO_INCOMPLETE;
+		end_piece(ti->private, &io->piece, !*error);
 	}
 	return DM_ENDIO_DONE;
 }
@@ -684,7 +693,8 @@ static int defer(struct ckpt_io *io, struct bio *bio)
 	return DM_MAPIO_SUBMITTED;
 }
 
-int ckpt_remap_map(struct dm_target *ti, struct bio *bio)
+/* Whatever the bio is. */
+static noinline int map_any(struct dm_target *ti, struct bio *bio)
 {
 	struct ckpt_io *io = dm_per_bio_data(bio, sizeof(*io));
 	struct ckpt_target *t = ti->private;
@@ -732,4 +742,123 @@ int ckpt_remap_map(struct dm_target *ti, struct bio *bio)
 	default:
 		return defer(io, bio);
 	}
+}
+
+/* A plain bio is a read or a write, and may be answered before a commit. */
+#define NOT_PLAIN	(REQ_PREFLUSH | REQ_FUA | ((__force blk_opf_t)REQ_OP_MASK & ~REQ_OP_WRITE))
+
+/* The base has all of it. */
+static inline bool in_base(const struct ckpt_layer *base, u64 sector, u32 nr)
+{
+	return sector + nr <= base->sectors;
+}
+
+/* All these blocks have one place below the head. */
+static inline bool find_below(const struct ckpt_node *leaf, unsigned int slot, u32 mask,
+			      u64 *where)
+{
+	const struct ckpt_under *under = ckpt_under(leaf, slot);
+	u32 i;
+
+	for (i = 0; under && i < under->nr; i++) {
+		if (under->extent[i].mask & mask) {
+			*where = under->extent[i].where;
+			return !(mask & ~under->extent[i].mask);
+		}
+	}
+	return false;
+}
+
+/*
+ * All of it, inside of one cluster, stands at one place in the store: found without a look at
+ * anything else.  Under rcu_read_lock(), epoch entered.  That a slot is not being moved is
+ * seen before its place: a move that begins then waits for this epoch.
+ */
+static inline bool find_present(struct ckpt_target *t, struct ckpt_layer *top, bool write,
+				u64 sector, u32 nr, u64 *place)
+{
+	const struct ckpt_geometry *g = &t->store->geometry;
+	u32 offset = sector & (ckpt_cluster_sectors(g) - 1);
+	u64 cluster = ckpt_cluster_of(g, sector);
+	unsigned int slot = cluster % CKPT_FANOUT;
+	u32 first = offset >> g->block_shift, mask;
+	const struct ckpt_leaf_write *w;
+	struct ckpt_state state;
+	struct ckpt_node *leaf;
+
+	if (offset + nr > ckpt_cluster_sectors(g))
+		return false;
+	leaf = ckpt_node_find(&top->map, 0, cluster >> CKPT_FANOUT_SHIFT);
+	if (!leaf)
+		return false;
+	if (write) {
+		w = ckpt_leaf_w(leaf);
+		if (!w || test_bit(slot, w->moving) || READ_ONCE(top->through))
+			return false;
+		smp_rmb();	/* the bit comes before the place */
+	}
+	state = ckpt_leaf_state(leaf, slot);
+	mask = ckpt_mask(first, ((offset + nr - 1) >> g->block_shift) - first + 1);
+	if (mask & ~state.present &&
+	    (write || mask & (state.present | state.zero) ||
+	     !find_below(leaf, slot, mask, &state.where)))
+		return false;
+	*place = state.where + offset;
+	return true;
+}
+
+/*
+ * Most bios want nothing but to be sent on as a whole; whatever else there is, map_any() sees to
+ * it.  Returns where to, or NULL, and changes nothing.
+ */
+static inline struct block_device *find_plain(struct ckpt_target *t, bool write, u64 sector,
+					      u32 nr, u64 *place)
+{
+	struct ckpt_layer *top = rcu_dereference_sched(t->volume->top);
+	bool found;
+
+	if (write && unlikely(READ_ONCE(t->store->mode) != CKPT_MODE_RW))
+		return NULL;
+	*place = sector;
+	if (top->base)
+		return in_base(top, sector, nr) ? t->origin->bdev : NULL;
+	rcu_read_lock();
+	found = find_present(t, top, write, sector, nr, place);
+	rcu_read_unlock();
+	return found ? t->store->bdev : NULL;
+}
+
+/* With preemption off, as that costs less than rcu_read_lock(), and grace periods wait for it. */
+int ckpt_remap_map(struct dm_target *ti, struct bio *bio)
+{
+	struct ckpt_io *io = dm_per_bio_data(bio, sizeof(*io));
+	struct ckpt_target *t = ti->private;
+	struct block_device *bdev = NULL;
+	bool write = op_is_write(bio_op(bio));
+	unsigned int bank;
+	u64 place;
+
+	if (unlikely(bio->bi_opf & NOT_PLAIN) || t->view)
+		return map_any(ti, bio);
+	rcu_read_lock_sched();
+	bank = ckpt_epoch_enter(&t->epoch);
+	if (likely(!READ_ONCE(t->gate)))
+		bdev = find_plain(t, write, dm_target_offset(ti, bio->bi_iter.bi_sector),
+				  bio_sectors(bio), &place);
+	rcu_read_unlock_sched();
+	if (!bdev) {
+		ckpt_epoch_leave(&t->epoch, bank);
+		return map_any(ti, bio);
+	}
+	io->piece = (struct ckpt_piece) {
+		.epoch = bank,
+		.in_store = write && bdev == t->store->bdev,
+		.to_origin = write && bdev != t->store->bdev,
+	};
+	io->sent = true;
+	io->commit = false;
+	io->through = false;
+	bio_set_dev(bio, bdev);
+	bio->bi_iter.bi_sector = place;
+	return DM_MAPIO_REMAPPED;
 }
