@@ -47,16 +47,6 @@ u32 ckpt_bits_clear(__le64 *bits, u32 first, u32 nr)
 	return changed;
 }
 
-bool ckpt_bits_all(const __le64 *bits, u32 first, u32 nr)
-{
-	u32 word;
-
-	for (word = first / 64; nr && word <= (first + nr - 1) / 64; word++)
-		if (~le64_to_cpu(bits[word]) & word_mask(word, first, nr))
-			return false;
-	return true;
-}
-
 bool ckpt_bits_any(const __le64 *bits, u32 first, u32 nr)
 {
 	u32 word;

@@ -12,8 +12,7 @@
 u32 ckpt_bits_set(__le64 *bits, u32 first, u32 nr);
 u32 ckpt_bits_clear(__le64 *bits, u32 first, u32 nr);
 
-/* Are all / is any of the @nr bits from @first on set? */
-bool ckpt_bits_all(const __le64 *bits, u32 first, u32 nr);
+/* Is any of the @nr bits from @first on set? */
 bool ckpt_bits_any(const __le64 *bits, u32 first, u32 nr);
 
 /* Number of bits that are set in the leaf. */

@@ -83,7 +83,7 @@ static void tell_twice(struct check_owners *owners, struct ckpt_check *check, ui
 	for (uint32_t i = first; i < first + nr; i++) {
 		uint64_t unit = leaf * CKPT_SPACE_LEAF_UNITS + i;
 
-		if (!owners->twice[leaf] || !ckpt_bits_all(owners->twice[leaf], i, 1))
+		if (!owners->twice[leaf] || !ckpt_bits_any(owners->twice[leaf], i, 1))
 			continue;
 		if (owners->told++ < TOLD_MAX)
 			check_error(check, "sector %" PRIu64 " is used by %s, and not by it alone",
