@@ -11,25 +11,26 @@ import systems
 
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                        '../../build/tests/bench/instructions')
-MIB = 16
+MIB = 64
 BLOCKS = MIB << 8
+CHAIN_MIB = 4         # 256 layers are a lot to write
 SEED = 1
 
 
-def transfers(disk, direction, number=500, times=5, seed=SEED):
+def transfers(disk, direction, number=500, times=5, seed=SEED, blocks=BLOCKS):
     """What one took, of so many, so many times over."""
     return [float(word) for word in
-            machine.run(PROGRAM, disk, direction, '4096', str(BLOCKS), str(number), str(times),
+            machine.run(PROGRAM, disk, direction, '4096', str(blocks), str(number), str(times),
                         str(seed)).split()]
 
 
-def everything(disk, direction):
-    transfers(disk, direction, BLOCKS, 1)
+def everything(disk, direction, blocks=BLOCKS):
+    transfers(disk, direction, blocks, 1, blocks=blocks)
 
 
-def plain():
+def plain(kinds=tuple(systems.PLAIN)):
     """(a): no checkpoint."""
-    for system in (s() for s in systems.PLAIN):
+    for system in (s() for s in kinds):
         disk = system.create(MIB)
         for direction in 'read', 'write':
             everything(disk, direction)
@@ -41,12 +42,13 @@ def checkpointed(kinds=tuple(systems.CHECKPOINTED)):
     """(b): first touch after a checkpoint, and what comes then; on all of the volume."""
     for system in (s() for s in kinds):
         disk = system.create(MIB)
-        # Two of them, and twice: the first time there is more to allocate.
+        # Twice: the first time there is more to allocate.  Few, so that hardly two of them
+        # meet in one block of 64 KiB.
         for i in 0, 1:
             system.checkpoint(i)
-            first = transfers(disk, 'write', BLOCKS // 4, 4, SEED + i)
+            first = transfers(disk, 'write', 50, 4, SEED + i)
         yield 'first touch', 'write', system.name, first
-        for direction in 'read', 'write':
+        for direction in 'write', 'read':     # so that all has been written when it is read
             everything(disk, direction)
             yield 'steady', direction, system.name, transfers(disk, direction)
         machine.clean()
@@ -55,18 +57,22 @@ def checkpointed(kinds=tuple(systems.CHECKPOINTED)):
 def layer(system, i):
     """One more, with a random tenth of the blocks."""
     system.checkpoint(i)
-    transfers(system.disk, 'write', BLOCKS // 10, 1, 1000 + i)
+    blocks = CHAIN_MIB << 8
+    transfers(system.disk, 'write', blocks // 10, 1, 1000 + i, blocks)
 
 
 def chain(depths, kinds=(systems.Ckpt,)):
     """(c): reads through so many layers, when all that is needed is in memory."""
     for system in (s() for s in kinds):
-        system.create(MIB)
+        system.create(CHAIN_MIB)
         done = 0
         for depth in depths:
             for done in range(done, depth):
                 layer(system, done)
             done = depth
-            everything(system.disk, 'read')
-            yield 'depth %d' % depth, 'read', system.name, transfers(system.disk, 'read')
+            everything(system.disk, 'read', CHAIN_MIB << 8)
+            yield 'depth %d' % depth, 'read', system.name, transfers(
+                system.disk, 'read', blocks=CHAIN_MIB << 8)
+        if hasattr(system, 'remove'):
+            system.remove()
         machine.clean()

@@ -92,7 +92,8 @@ int main(int argc, char **argv)
 	uint32_t nr, times;
 
 	if (argc != 8) {
-		fputs("usage: instructions DEVICE read|write BYTES BLOCKS NUMBER TIMES SEED\n", stderr);
+		fputs("usage: instructions DEVICE read|write BYTES BLOCKS NUMBER TIMES SEED\n",
+		      stderr);
 		return 2;
 	}
 	plan.writes = !strcmp(argv[2], "write");

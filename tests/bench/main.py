@@ -41,6 +41,8 @@ class Bench:
         row = {'scenario': self.scenario, 'system': system, 'metric': metric, 'unit': unit,
                'value': middle, 'spread': (max(values) - min(values)) / middle if middle else 0}
         if per:
+            if peer == 'dm-linear':
+                row['ratio_to_linear'] = statistics.median(values) / statistics.median(per)
             row['ratio_to_peer'] = statistics.median(a / b for a, b in zip(values, per))
             row['peer'] = peer
         if goal:
@@ -48,6 +50,7 @@ class Bench:
             row['met'] = (row['ratio_to_peer'] >= goal if goal > 0 else
                           row['ratio_to_peer'] <= -goal)
         self.rows.append(row)
+        return row
 
 
 def number(value):
@@ -80,25 +83,39 @@ def save(rows, path):
         f.write('\n')
 
 
+def load(path):
+    if not os.path.exists(path):
+        return []
+    with open(path) as f:
+        return json.load(f)
+
+
 def main():
-    names = sorted(m.name for m in pkgutil.iter_modules([os.path.join(here, 'scenarios')]))
+    modules = {m.name: importlib.import_module('scenarios.' + m.name)
+               for m in pkgutil.iter_modules([os.path.join(here, 'scenarios')])}
+    names = sorted(modules)
     parser = argparse.ArgumentParser(description='Measure dm-ckpt in the test machine.')
     parser.add_argument('--quick', action='store_true', help='less of everything')
-    parser.add_argument('--json', metavar='FILE')
+    parser.add_argument('--json', metavar='FILE', help='add the rows to those in it')
+    parser.add_argument('--counting', action='store_true',
+                        help='those that want a machine which counts instructions; else the others')
     parser.add_argument('scenario', nargs='*', help='of ' + ' '.join(names))
     args = parser.parse_args()
     if unknown := set(args.scenario) - set(names):
         parser.error('no such scenario: ' + ' '.join(sorted(unknown)))
 
     bench = Bench(args.quick)
+    before_us = load(args.json) if args.json else []
     broken = False
     line('scenario', 'system', 'metric', 'value', 'spread', 'unit', 'ratio', 'to', 'goal', 'met')
     for name in args.scenario or names:
+        if getattr(modules[name], 'COUNTING', False) != args.counting:
+            continue
         begun = time.monotonic()
         before = len(bench.rows)
         bench.scenario = name.replace('_', ' ')
         try:
-            importlib.import_module('scenarios.' + name).run(bench)
+            modules[name].run(bench)
         except Exception:       # the others can still be measured
             traceback.print_exc()
             broken = True
@@ -106,7 +123,7 @@ def main():
         # At once: whoever has seen enough may end it.
         table(bench.rows[before:])
         if args.json:
-            save(bench.rows, args.json)
+            save(before_us + bench.rows, args.json)
         print('bench: %s: %.0f s' % (bench.scenario, time.monotonic() - begun), file=sys.stderr)
     return broken
 

@@ -68,7 +68,7 @@ class Thin:
         # 64 KiB blocks
         agent.do_create('self-thin-pool', store - meta, 'thin-pool',
                         '%sself-thin-meta %sself-thin-data 128 0 %s' % (DM, DM, self.features))
-        agent.do_message('self-thin-pool', '0', 'create_thin', '0')
+        agent.do_message('self-thin-pool', 'create_thin', '0')
         agent.do_create('self-thin', mib * 2048, 'thin', DM + 'self-thin-pool 0')
         machine.fill(DM + 'self-thin', 0, mib << 20)
         self.disk = DM + 'self-thin'
@@ -76,7 +76,7 @@ class Thin:
 
     def checkpoint(self, i):
         agent.do_suspend('self-thin')
-        agent.do_message('self-thin-pool', '0', 'create_snap', str(i + 1), '0')
+        agent.do_message('self-thin-pool', 'create_snap', str(i + 1), '0')
         agent.do_resume('self-thin')
 
 
@@ -124,6 +124,7 @@ class SnapshotChain(Snapshot):
         machine.fill(ORIGIN, 0, mib << 20)
         agent.do_create('self-base', mib * 2048, 'linear', ORIGIN + ' 0')
         self.top = 'self-base'
+        self.names = [self.top]
         self.disk = DM + self.top
         return self.disk
 
@@ -136,6 +137,11 @@ class SnapshotChain(Snapshot):
                         '%s%s %sself-cow%d P %d' % (DM, self.top, DM, i, self.chunk))
         self.top = top
         self.disk = DM + top
+        self.names = [top, 'self-cow%d' % i, *self.names]
+
+    def remove(self):
+        """From the top down; machine.clean() would try each of them again and again."""
+        agent.do_remove(*self.names)
 
 
 PLAIN = [Raw, Linear, CkptThrough]
