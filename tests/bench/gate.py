@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the gate compares: a line for each cell of dm-ckpt, and what one transfer takes there. The
-least of the repetitions: a timer's tick or a commit in between only add to one."""
+"""What the gate compares: a line for each cell of dm-ckpt, and what one transfer takes there; and for
+dm-linear, which shows what has become of the kernel. The least of the repetitions: a timer's tick or
+a commit in between only add to one."""
 
 import sys
 
@@ -13,6 +14,8 @@ import systems      # noqa: E402
 
 
 def cells():
+    for _, direction, _, values in counting.plain([systems.Linear]):
+        yield 'linear', direction, None, values
     yield from counting.plain([systems.CkptThrough])
     yield from counting.checkpointed([systems.Ckpt])
     yield from counting.chain([1, 256])
