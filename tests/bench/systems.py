@@ -90,11 +90,14 @@ class Snapshot:
     chunk = 8
     name = 'dm-snapshot 4k'
 
-    def create(self, mib):
+    def create_base(self, mib):
         self.mib = mib
         machine.run('modprobe', 'dm-snapshot')
         machine.fill(ORIGIN, 0, mib << 20)
         agent.do_create('self-base', mib * 2048, 'linear', ORIGIN + ' 0')
+
+    def create(self, mib):
+        self.create_base(mib)
         agent.do_create('self-disk', mib * 2048, 'snapshot-origin', DM + 'self-base')
         self.disk = DM + 'self-disk'
         return self.disk
@@ -119,10 +122,7 @@ class SnapshotChain(Snapshot):
     name = 'dm-snapshot 4k'
 
     def create(self, mib):
-        self.mib = mib
-        machine.run('modprobe', 'dm-snapshot')
-        machine.fill(ORIGIN, 0, mib << 20)
-        agent.do_create('self-base', mib * 2048, 'linear', ORIGIN + ' 0')
+        self.create_base(mib)
         self.top = 'self-base'
         self.names = [self.top]
         self.disk = DM + self.top
