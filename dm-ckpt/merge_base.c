@@ -189,6 +189,15 @@ static int copy_slots(struct drain *d)
 	return r;
 }
 
+/* What is written from now on comes behind the copies, so it need not wait for their flush. */
+static void let_writes_on(struct drain *d, bool on)
+{
+	unsigned int i;
+
+	for (i = 0; i < d->batch.nr_leaves; i++)
+		ckpt_drops_copied(d->batch.leaves[i], d->batch.slots[i], on);
+}
+
 /* The base has these slots, for good: readers go there, and the next commit says so. */
 static void drop_slots(struct drain *d)
 {
@@ -263,6 +272,18 @@ static void adapt(struct drain *d, u64 copy, u64 flush, bool busy)
 	d->limit = min(d->limit, largest_batch(d));
 }
 
+/* This lets go what was dropped by writes as well. */
+static int flush_copies(struct drain *d)
+{
+	int r = 0;
+
+	let_writes_on(d, true);
+	if (!ckpt_fault(CKPT_FAULT_MERGE_NO_FLUSH))
+		r = ckpt_through_flush(d->t, d->layer);
+	let_writes_on(d, false);
+	return r;
+}
+
 static int run_batch(struct drain *d)
 {
 	u64 begun, copied, flushed;
@@ -282,9 +303,8 @@ static int run_batch(struct drain *d)
 	begun = ktime_get_ns();
 	r = copy_slots(d);
 	copied = ktime_get_ns();
-	/* This lets go what was dropped by writes as well. */
-	if (!r && !ckpt_fault(CKPT_FAULT_MERGE_NO_FLUSH))
-		r = ckpt_through_flush(d->t, d->layer);
+	if (!r)
+		r = flush_copies(d);
 	flushed = ktime_get_ns();
 	if (!r)
 		drop_slots(d);
@@ -317,6 +337,9 @@ static bool gather(struct drain *d, struct ckpt_node *leaf, unsigned int *slot)
 	if (b->nr_leaves == LEAVES)
 		return false;
 	ckpt_leaf_make_writable(leaf, d->layer);
+	/* Also where nobody has written yet: the first to do so should not wait for a flush. */
+	if (d->layer->through)
+		ckpt_drops_make(leaf);
 	bitmap_zero(slots, CKPT_FANOUT);
 	for (; *slot < CKPT_FANOUT; (*slot)++) {
 		u64 sectors = slot_sectors(d->store, &leaf->leaf->w->live[*slot]);

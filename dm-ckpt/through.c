@@ -40,6 +40,21 @@ void ckpt_drops_make(struct ckpt_node *leaf)
 	kfree(drops);
 }
 
+void ckpt_drops_copied(struct ckpt_node *leaf, const unsigned long *slots, bool copied)
+{
+	struct ckpt_leaf_write *w = leaf->leaf->w;
+	unsigned long flags;
+
+	spin_lock_irqsave(&leaf->lock, flags);
+	if (w->drops && copied) {
+		bitmap_or(w->drops->copied, w->drops->copied, slots, CKPT_FANOUT);
+		ckpt_leaf_wake(leaf);
+	} else if (w->drops) {
+		bitmap_andnot(w->drops->copied, w->drops->copied, slots, CKPT_FANOUT);
+	}
+	spin_unlock_irqrestore(&leaf->lock, flags);
+}
+
 void ckpt_drops_forget(struct ckpt_layer *layer)
 {
 	struct ckpt_drops *drops, *next;
@@ -67,8 +82,6 @@ static void drop(struct ckpt_node *leaf, unsigned int slot, u32 mask)
 	struct ckpt_leaf_write *w = leaf->leaf->w;
 	u32 present = le32_to_cpu(w->live[slot].present), zero = le32_to_cpu(w->live[slot].zero);
 
-	if (!((present | zero) & mask))
-		return;
 	/* The places stay the slot's as long as the journal has the blocks. */
 	if (!w->own[slot])
 		w->own[slot] = ckpt_whole_units(&leaf->store->geometry, present);
@@ -78,6 +91,19 @@ static void drop(struct ckpt_node *leaf, unsigned int slot, u32 mask)
 	list_drops(w->layer, w->drops);
 	if (ckpt_fault(CKPT_FAULT_DROPS))
 		ckpt_leaf_dirty(leaf, slot);
+}
+
+static void end_pending(struct ckpt_node *leaf, unsigned int slot, u32 mask, bool ok)
+{
+	struct ckpt_leaf_write *w = leaf->leaf->w;
+	u32 left = le32_to_cpu(w->live[slot].present) | le32_to_cpu(w->live[slot].zero);
+
+	w->pending[slot] &= ~mask;
+	if (!(left & mask))
+		/* The merge was first, and its commit has left the window for this. */
+		ckpt_leaf_dirty(leaf, slot);
+	else if (ok)
+		drop(leaf, slot, mask);
 }
 
 void ckpt_through_end(struct ckpt_node *leaf, unsigned int first, unsigned int nr, bool ok)
@@ -91,9 +117,7 @@ void ckpt_through_end(struct ckpt_node *leaf, unsigned int first, unsigned int n
 		unsigned int part = min(nr, CKPT_CLUSTER_BLOCKS - block);
 		u32 mask = ckpt_mask(block, part);
 
-		leaf->leaf->w->pending[slot] &= ~mask;
-		if (ok)
-			drop(leaf, slot, mask);
+		end_pending(leaf, slot, mask, ok);
 		first += part;
 		nr -= part;
 	}
@@ -264,6 +288,12 @@ struct run {
 	bool busy;
 };
 
+/* Is somebody at the slot who relies on it to stay as it is?  node->lock is held. */
+static bool held(const struct ckpt_leaf_write *w, unsigned int slot)
+{
+	return test_bit(slot, w->moving) && !test_bit(slot, w->drops->copied);
+}
+
 /* node->lock is held. */
 static void measure(struct ckpt_node *leaf, u64 sector, u32 nr, struct run *run)
 {
@@ -282,7 +312,7 @@ static void measure(struct ckpt_node *leaf, u64 sector, u32 nr, struct run *run)
 		bit = ckpt_mask(ckpt_block_in_cluster(g, at), 1);
 		covered = (le32_to_cpu(w->live[slot].present) |
 			   le32_to_cpu(w->live[slot].zero)) & bit;
-		if (w->pending[slot] & bit || (covered && test_bit(slot, w->moving))) {
+		if (w->pending[slot] & bit || (covered && held(w, slot))) {
 			run->busy = !run->sectors;
 			break;
 		}

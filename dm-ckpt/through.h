@@ -27,6 +27,7 @@
 struct ckpt_drops {
 	u32 present[2][CKPT_FANOUT];
 	u32 zero[2][CKPT_FANOUT];
+	unsigned long copied[CKPT_FANOUT / BITS_PER_LONG];	/* see ckpt_drops_copied() */
 	struct list_head list[2];	/* on layer->drops; on its flusher's */
 	struct ckpt_node *node;
 };
@@ -41,6 +42,13 @@ static inline u32 ckpt_drops_zero(const struct ckpt_drops *drops, unsigned int s
 {
 	return drops ? drops->zero[0][slot] | drops->zero[1][slot] : 0;
 }
+
+/*
+ * The base has what these slots of the leaf hold, though nobody has flushed it: writes to them go
+ * on as long as it is so, moving or not.  What they drop stays in the journal until the next
+ * flush, as ever, whatever becomes of the rest of the slot.  Any context.
+ */
+void ckpt_drops_copied(struct ckpt_node *leaf, const unsigned long *slots, bool copied);
 
 /* Nothing dropped that is not gone?  node->lock is held. */
 bool ckpt_drops_empty(const struct ckpt_drops *drops);

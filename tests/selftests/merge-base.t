@@ -347,6 +347,36 @@ message st delete_volume fresh
 settle
 message st delete_template golden
 
+# A base that takes its time for a flush: a write to what is being merged does not wait for it.
+modprobe dm-delay
+loop_origin=$ORIGIN
+sectors=$(sectors_of 24)
+create slow "$sectors" delay "$ORIGIN 0 0 $ORIGIN 0 0 $ORIGIN 0 3000" || bail "$err $out"
+ORIGIN=$dm/slow
+message st adopt_volume disk "$sectors" || bail "$err $out"
+open_disk
+take disk c1
+fill $dm/disk 14 0 131072
+message st merge pause
+forget disk@c1
+until_true 10 merge_is paused
+copied_before=$(field $f_copied)
+message st merge resume
+until_true 10 eval '[ "$(field $f_copied)" -gt "$copied_before" ]'
+fill $dm/disk 15 0 65536
+message st commit
+ok "a write beside the flush of the base ($(left) units are left)" test "$(left)" -gt 0
+ok 'it merges' settle
+ok 'the volume passes through' passthrough
+ok 'it has both' eval 'holds $dm/disk 15 0 65536 && holds $dm/disk 14 65536 65536'
+ok 'so has the origin' eval \
+	'holds "$loop_origin" 15 0 65536 && holds "$loop_origin" 14 65536 65536'
+remove disk
+message st delete_volume disk
+settle
+remove slow
+ORIGIN=$loop_origin
+
 # A base whose volume was deleted is one as well.
 new_disk 24
 keep c1
