@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "libckpt/device.h"
 #include "libckpt/freeze.h"
+#include "libckpt/group.h"
 #include "libckpt/units.h"
 #include "out.h"
 #include "progress.h"
@@ -21,7 +22,6 @@ struct take {
 	const struct ckpt_volume **volume;
 	const char **device;		/* of those that have one */
 	size_t count, device_count;
-	char *volumes;			/* for the message */
 	char *uuid;			/* the answer */
 };
 
@@ -29,8 +29,7 @@ static enum ckpt_result send_take(void *arg)
 {
 	struct take *t = arg;
 
-	return ckpt_store_tell(t->s, "take the checkpoint", &t->uuid, "checkpoint %s %s%s",
-			       t->name, t->kind, t->volumes);
+	return ckpt_group_take(t->s, t->name, t->kind, t->volume, t->count, &t->uuid);
 }
 
 static enum ckpt_result check_kind(struct cli *cli, const char *kind)
@@ -53,16 +52,7 @@ static enum ckpt_result add_volume(struct take *t, const char *id)
 
 	if (result)
 		return result;
-	for (size_t i = 0; i < t->count; i++)
-		if (t->volume[i] == v)
-			return ckpt_fail(&t->cli->c.error, CKPT_USAGE,
-					 "volume %s is there twice; name it once", v->name);
-	if (ckpt_model_checkpoint(&t->s->model, v, t->name))
-		return ckpt_fail(&t->cli->c.error, CKPT_BUSY,
-				 "volume %s has a checkpoint '%s' already; choose another name",
-				 v->name, t->name);
 	t->volume[t->count++] = v;
-	sprintf(t->volumes + strlen(t->volumes), " %s", v->uuid);
 	d = ckpt_volume_device(t->s, v);
 	if (d)
 		t->device[t->device_count++] = d->name;
@@ -83,6 +73,9 @@ static enum ckpt_result take(struct take *t, char **arg, int count)
 					   &seconds, &cli->c.error);
 	for (int i = 0; !result && i < count; i++)
 		result = add_volume(t, arg[i]);
+	/* Before anything is frozen. */
+	if (!result)
+		result = ckpt_group_may_take(t->s, t->name, t->volume, t->count);
 	if (result)
 		return result;
 
@@ -110,17 +103,15 @@ enum ckpt_result run_checkpoint_create(struct cli *cli, char **arg, int count)
 		.kind = cli_has(cli, OPT_KIND) ? cli->option[OPT_KIND] : "standard",
 		.volume = calloc(volumes, sizeof(*t.volume)),
 		.device = calloc(volumes, sizeof(*t.device)),
-		.volumes = calloc(volumes, CKPT_UUID_LEN + 1),
 	};
 	enum ckpt_result result = cli_store(cli, NULL, &s);
 
-	if (!t.volume || !t.device || !t.volumes)
+	if (!t.volume || !t.device)
 		result = ckpt_dm_sentence(&cli->c, ENOMEM, "take the checkpoint");
 	if (!result)
 		result = take(&t, arg + 1, count - 1);
 	free(t.volume);
 	free(t.device);
-	free(t.volumes);
 	free(t.uuid);
 	ckpt_store_free(&s);
 	return result;
@@ -266,7 +257,7 @@ static enum ckpt_result say_estimates(struct cli *cli, struct ckpt_store *s,
 	struct ckpt_estimate estimate;
 
 	for (size_t i = 0; !result && i < refs->count; i++) {
-		const struct ref *ref = &refs->ref[i];
+		const struct ckpt_part *ref = &refs->ref[i];
 
 		result = ckpt_store_estimate(s, ref->volume->uuid, ref->checkpoint->uuid, &estimate);
 		if (!result)
@@ -282,7 +273,7 @@ static enum ckpt_result say_estimates(struct cli *cli, struct ckpt_store *s,
 static enum ckpt_result delete_refs(struct cli *cli, struct ckpt_store *s, struct refs *refs)
 {
 	enum ckpt_result result = CKPT_DONE;
-	char names[700], *message;
+	char names[700];
 
 	if (cli_has(cli, OPT_SUBTREE))
 		result = refs_add_subtrees(s, refs);
@@ -301,12 +292,7 @@ static enum ckpt_result delete_refs(struct cli *cli, struct ckpt_store *s, struc
 			     refs->count == 1 ? "" : "s", names);
 	if (result)
 		return result;
-	message = refs_message(refs);
-	if (!message)
-		return ckpt_dm_sentence(&cli->c, ENOMEM, "delete the checkpoints");
-	result = ckpt_store_tell(s, "delete the checkpoints", NULL, "delete_checkpoint%s",
-				 message);
-	free(message);
+	result = ckpt_group_delete(s, refs->ref, refs->count);
 	if (!result) {
 		cli_say(cli, "deleted: %s", names);
 		cli_done(cli, "store", s->dev->name, "deleted", names, NULL);

@@ -8,7 +8,7 @@
 static enum ckpt_result add(struct ckpt_store *s, struct refs *refs,
 			    const struct ckpt_volume *v, const struct ckpt_checkpoint *cp)
 {
-	struct ref *grown;
+	struct ckpt_part *grown;
 
 	for (size_t i = 0; i < refs->count; i++)
 		if (refs->ref[i].checkpoint == cp)
@@ -17,7 +17,7 @@ static enum ckpt_result add(struct ckpt_store *s, struct refs *refs,
 	if (!grown)
 		return ckpt_dm_sentence(s->c, ENOMEM, "look the checkpoints up");
 	refs->ref = grown;
-	grown[refs->count++] = (struct ref){ v, cp };
+	grown[refs->count++] = (struct ckpt_part){ v, cp };
 	return CKPT_DONE;
 }
 
@@ -74,7 +74,7 @@ enum ckpt_result refs_add_subtrees(struct ckpt_store *s, struct refs *refs)
 	for (size_t i = 0; i < roots; i++)
 		for (size_t j = 0; !result && j < s->model.checkpoint_count; j++) {
 			const struct ckpt_checkpoint *cp = &s->model.checkpoints[j];
-			const struct ref *root = &refs->ref[i];
+			const struct ckpt_part *root = &refs->ref[i];
 
 			if (!strcmp(cp->volume, root->volume->uuid) &&
 			    ckpt_model_sits_on(&s->model, cp->layer, root->checkpoint->layer))
@@ -87,19 +87,6 @@ void refs_free(struct refs *refs)
 {
 	free(refs->ref);
 	memset(refs, 0, sizeof(*refs));
-}
-
-char *refs_message(const struct refs *refs)
-{
-	/* A blank, an '@' and two UUIDs each. */
-	char *text = malloc(refs->count * 2 * CKPT_UUID_LEN + 1), *p = text;
-
-	if (!text)
-		return NULL;
-	*p = '\0';
-	for (size_t i = 0; i < refs->count; i++)
-		p += sprintf(p, " %s@%s", refs->ref[i].volume->uuid, refs->ref[i].checkpoint->uuid);
-	return text;
 }
 
 void refs_names(const struct refs *refs, char *text, size_t size)

@@ -4,14 +4,10 @@
 #define CKPTCTL_REFS_H
 
 #include "cli.h"
-
-struct ref {
-	const struct ckpt_volume *volume;
-	const struct ckpt_checkpoint *checkpoint;
-};
+#include "libckpt/group.h"
 
 struct refs {
-	struct ref *ref;
+	struct ckpt_part *ref;
 	size_t count;
 };
 
@@ -25,9 +21,6 @@ enum ckpt_result refs_parse(struct ckpt_store *s, char **arg, int count, struct 
 enum ckpt_result refs_add_subtrees(struct ckpt_store *s, struct refs *refs);
 
 void refs_free(struct refs *refs);
-
-/* " <volume>@<checkpoint>..." in UUIDs, as messages want it, allocated; or NULL. */
-char *refs_message(const struct refs *refs);
 
 /* "disk@monday, data@monday" for a person; cut off with "..." if it is long. */
 void refs_names(const struct refs *refs, char *text, size_t size);
