@@ -28,6 +28,9 @@ enum cli_word {
 	WORD_GENERATED,		/* what "generate" can make */
 	WORD_MERGE,		/* what can be done with the merge */
 	WORD_NO_SPACE,		/* what writes do where there is no space */
+	WORD_VM,
+	WORD_VM_CHECKPOINT,	/* of the machine that is the word before */
+	WORD_POLICY,
 };
 
 enum cli_option_id {
@@ -41,6 +44,7 @@ enum cli_option_id {
 	OPT_LOW_WATER, OPT_ERROR_IF_NO_SPACE, OPT_NO_SPACE_TIMEOUT,
 	OPT_MERGE_RATE, OPT_MERGE_SHARE, OPT_MERGE_PAUSED, OPT_DISCARD_PASSDOWN,
 	OPT_WAIT, OPT_WATCH,
+	OPT_POLICY, OPT_QMP, OPT_AGENT, OPT_DIRECTORY, OPT_CONFIG, OPT_QEMU, OPT_ARGS,
 	OPT_COUNT
 };
 
@@ -188,6 +192,16 @@ enum ckpt_result run_checkpoint_apply(struct cli *cli, char **arg, int count);
 enum ckpt_result run_checkpoint_rename(struct cli *cli, char **arg, int count);
 enum ckpt_result run_checkpoint_delete(struct cli *cli, char **arg, int count);
 enum ckpt_result run_checkpoint_diff(struct cli *cli, char **arg, int count);
+
+enum ckpt_result run_vm_add(struct cli *cli, char **arg, int count);
+enum ckpt_result run_vm_remove(struct cli *cli, char **arg, int count);
+enum ckpt_result run_vm_list(struct cli *cli, char **arg, int count);
+enum ckpt_result run_vm_show(struct cli *cli, char **arg, int count);
+enum ckpt_result run_vm_checkpoint(struct cli *cli, char **arg, int count);
+enum ckpt_result run_vm_tree(struct cli *cli, char **arg, int count);
+enum ckpt_result run_vm_apply(struct cli *cli, char **arg, int count);
+enum ckpt_result run_vm_delete(struct cli *cli, char **arg, int count);
+enum ckpt_result run_vm_rename(struct cli *cli, char **arg, int count);
 
 enum ckpt_result run_generate(struct cli *cli, char **arg, int count);
 enum ckpt_result run_help(struct cli *cli, char **arg, int count);

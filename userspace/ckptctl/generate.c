@@ -11,6 +11,7 @@ static const char *const word_names[] = {
 	[WORD_CHECKPOINT] = "checkpoint", [WORD_TEMPLATE] = "template",
 	[WORD_SOURCE] = "source", [WORD_KIND] = "kind", [WORD_GENERATED] = "generated",
 	[WORD_MERGE] = "merge", [WORD_NO_SPACE] = "no_space",
+	[WORD_VM] = "vm", [WORD_VM_CHECKPOINT] = "vm_checkpoint", [WORD_POLICY] = "policy",
 };
 
 static const char bash_words[] =
@@ -28,7 +29,12 @@ static const char bash_words[] =
 "\t\tckptctl $3 checkpoint list -o volume,name --no-headings |\n"
 "\t\twhile read -r volume name; do echo \"$volume@$name\"; done ;;\n"
 "\tsource) _ckptctl_words checkpoint \"$2\" \"$3\"; _ckptctl_words template \"$2\" \"$3\" ;;\n"
-"\tkind) printf '%s\\n' standard production offline recovery ;;\n"
+"\tkind) printf '%s\\n' standard production offline recovery production-only ;;\n"
+"\tpolicy) printf '%s\\n' standard production production-only disabled ;;\n"
+"\tvm) ckptctl vm list -o name --no-headings ;;\n"
+"\tvm_checkpoint)\n"
+"\t\tckptctl vm tree \"${plain[2]}\" --json |\n"
+"\t\tsed -n 's/^ *\"name\": *\"\\(.*\\)\",\\?$/\\1/p' ;;\n"
 "\tmerge) printf '%s\\n' pause resume rate share ;;\n"
 "\tno_space) printf '%s\\n' queue error ;;\n"
 "\tgenerated) printf '%s\\n' bash-completion man-commands ;;\n"

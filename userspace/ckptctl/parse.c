@@ -85,7 +85,7 @@ static enum ckpt_result find_command(struct cli *cli, char **word, int count, in
 	}
 	if (!noun_known)
 		return ckpt_fail(&cli->c.error, CKPT_USAGE,
-				 "there is no '%s'; there are store, volume, template, checkpoint and help",
+				 "there is no '%s'; there are store, volume, template, checkpoint, vm and help",
 				 word[0]);
 	if (count < 2)
 		return ckpt_fail(&cli->c.error, CKPT_USAGE,

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Whole virtual machines: what ckptd is asked for. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libckpt/units.h"
+#include "meter.h"
+#include "out.h"
+#include "vm_client.h"
+
+#define BAR_WIDTH	16
+#define LINE_SECONDS	15.0		/* between two lines where there is no terminal */
+
+static struct json_object *parameters(const char *vm)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "vm", json_object_new_string(vm));
+	return object;
+}
+
+static void add(struct json_object *object, const char *key, const char *text)
+{
+	if (text)
+		json_object_object_add(object, key, json_object_new_string(text));
+}
+
+struct progress {
+	const struct cli *cli;
+	double told;
+};
+
+static void show_progress(void *arg, struct json_object *now)
+{
+	uint64_t done = vm_number(now, "done"), total = vm_number(now, "total");
+	struct progress *p = arg;
+	bool draws = isatty(STDERR_FILENO);
+	char part[CKPT_TEXT_LEN], all[CKPT_TEXT_LEN];
+	double when = meter_now();
+
+	if (cli_has(p->cli, OPT_QUIET) || (!draws && p->told && when - p->told < LINE_SECONDS))
+		return;
+	p->told = when;
+	fprintf(stderr, draws ? "\r\033[K%s " : "%s: ", vm_text(now, "what"));
+	if (total) {
+		if (draws)
+			out_bar(stderr, done, total, BAR_WIDTH);
+		fprintf(stderr, " %u %%, %s of %s",
+			(unsigned int)(100.0 * (double)done / (double)total),
+			ckpt_human(done, part), ckpt_human(total, all));
+	}
+	fputs(draws ? "" : "\n", stderr);
+	fflush(stderr);
+}
+
+/* Ask for something that may take time. */
+static enum ckpt_result ask(struct cli *cli, const char *method, struct json_object *object,
+			    struct json_object **answer)
+{
+	struct progress p = { .cli = cli };
+	enum ckpt_result result = vm_call(cli, method, object, show_progress, &p, answer);
+
+	if (p.told && isatty(STDERR_FILENO))
+		fputs("\r\033[K", stderr);
+	return result;
+}
+
+enum ckpt_result run_vm_add(struct cli *cli, char **arg, int count)
+{
+	struct json_object *object = parameters(arg[0]), *volumes = json_object_new_array();
+	struct json_object *answer;
+	const char *store = cli->option[OPT_STORE];
+	enum ckpt_result result;
+
+	for (int i = 1; i < count; i++)
+		json_object_array_add(volumes, json_object_new_string(arg[i]));
+	json_object_object_add(object, "volume", volumes);
+	add(object, "store", store ? store : getenv("CKPT_STORE"));
+	add(object, "policy", cli->option[OPT_POLICY]);
+	add(object, "qmp", cli->option[OPT_QMP]);
+	add(object, "agent", cli->option[OPT_AGENT]);
+	add(object, "directory", cli->option[OPT_DIRECTORY]);
+	add(object, "config", cli->option[OPT_CONFIG]);
+	add(object, "qemu", cli->option[OPT_QEMU]);
+	add(object, "arg", cli->option[OPT_ARGS]);
+	result = vm_call(cli, "Add", object, NULL, NULL, &answer);
+	if (!result) {
+		cli_say(cli, "machine %s has %d disk%s", arg[0], count - 1, count == 2 ? "" : "s");
+		cli_done(cli, "vm", arg[0], NULL);
+	}
+	json_object_put(answer);
+	return result;
+}
+
+enum ckpt_result run_vm_remove(struct cli *cli, char **arg, int count)
+{
+	struct json_object *answer;
+	enum ckpt_result result;
+
+	(void)count;
+	result = vm_call(cli, "Remove", parameters(arg[0]), NULL, NULL, &answer);
+	if (!result) {
+		cli_say(cli, "ckptd knows machine %s no more; its volumes stay", arg[0]);
+		cli_done(cli, "vm", arg[0], NULL);
+	}
+	json_object_put(answer);
+	return result;
+}
+
+static const struct out_field fields[] = {
+	{ "name", OUT_TEXT, false },
+	{ "state", OUT_TEXT, false },
+	{ "policy", OUT_TEXT, false },
+	{ "checkpoints", OUT_COUNT, false },
+	{ "volumes", OUT_TEXT, false },
+	{ "job", OUT_TEXT, false },
+	{ "store", OUT_TEXT, true },
+	{ "qmp", OUT_TEXT, true },
+	{ "agent", OUT_TEXT, true },
+	{ "directory", OUT_TEXT, true },
+	{ "qemu", OUT_TEXT, true },
+	{ "args", OUT_TEXT, true },
+	{ "config", OUT_TEXT, true },
+	{ "error", OUT_TEXT, true },
+	{ NULL, OUT_TEXT, false },
+};
+
+/* The texts of a list, with blanks between them. */
+static void out_texts(struct out *out, struct json_object *vm, const char *key)
+{
+	struct json_object *array;
+	size_t count = vm_array(vm, key, &array), size;
+	char *text = NULL;
+	FILE *to = open_memstream(&text, &size);
+
+	if (!to)
+		abort();
+	for (size_t i = 0; i < count; i++)
+		fprintf(to, "%s%s", i ? " " : "",
+			json_object_get_string(json_object_array_get_idx(array, i)));
+	fclose(to);
+	out_text(out, text);
+	free(text);
+}
+
+static void add_row(struct out *out, struct json_object *vm)
+{
+	struct json_object *job;
+
+	out_text(out, vm_text(vm, "name"));
+	out_text(out, vm_text(vm, "state"));
+	out_text(out, vm_text(vm, "policy"));
+	out_number(out, vm_number(vm, "checkpoints"));
+	out_texts(out, vm, "volumes");
+	json_object_object_get_ex(vm, "job", &job);
+	out_text(out, vm_text(job, "what"));
+	out_text(out, vm_text(vm, "store"));
+	out_text(out, vm_text(vm, "qmp"));
+	out_text(out, vm_text(vm, "agent"));
+	out_text(out, vm_text(vm, "directory"));
+	out_text(out, vm_text(vm, "qemu"));
+	out_texts(out, vm, "args");
+	out_texts(out, vm, "config");
+	out_text(out, vm_text(vm, "error"));
+}
+
+enum ckpt_result run_vm_list(struct cli *cli, char **arg, int count)
+{
+	struct out *out = out_new(cli, "dm-ckpt.vm-list.v1", "vms", fields);
+	struct json_object *answer, *vms;
+	enum ckpt_result result;
+	size_t n;
+
+	(void)arg;
+	(void)count;
+	if (!out)
+		return cli->c.error.result;
+	result = vm_call(cli, "List", json_object_new_object(), NULL, NULL, &answer);
+	n = result ? 0 : vm_array(answer, "vms", &vms);
+	for (size_t i = 0; i < n; i++)
+		add_row(out, json_object_array_get_idx(vms, i));
+	if (result)
+		out_drop(out);
+	else
+		out_end(out);
+	json_object_put(answer);
+	return result;
+}
+
+enum ckpt_result run_vm_show(struct cli *cli, char **arg, int count)
+{
+	struct json_object *answer;
+	enum ckpt_result result;
+	struct out *out;
+
+	(void)count;
+	if (!cli_has(cli, OPT_FIELDS))
+		cli->option[OPT_FIELDS] = "all";
+	out = out_new(cli, "dm-ckpt.vm.v1", NULL, fields);
+	if (!out)
+		return cli->c.error.result;
+	result = vm_call(cli, "Show", parameters(arg[0]), NULL, NULL, &answer);
+	if (result) {
+		out_drop(out);
+	} else {
+		add_row(out, answer);
+		out_end(out);
+	}
+	json_object_put(answer);
+	return result;
+}
+
+enum ckpt_result run_vm_checkpoint(struct cli *cli, char **arg, int count)
+{
+	struct json_object *object = parameters(arg[0]), *answer;
+	enum ckpt_result result;
+	char stood[CKPT_TEXT_LEN];
+
+	(void)count;
+	add(object, "name", arg[1]);
+	add(object, "kind", cli->option[OPT_KIND]);
+	result = ask(cli, "Checkpoint", object, &answer);
+	if (!result) {
+		cli_say(cli, "checkpoint %s of %s is taken: %s", arg[1], arg[0],
+			vm_text(answer, "kind"));
+		if (*vm_text(answer, "note"))
+			cli_say(cli, "%s", vm_text(answer, "note"));
+		snprintf(stood, sizeof(stood), "%llu",
+			 (unsigned long long)vm_number(answer, "standstill_us"));
+		cli_done(cli, "vm", arg[0], "checkpoint", arg[1], "id", vm_text(answer, "id"),
+			 "kind", vm_text(answer, "kind"), "way", vm_text(answer, "way"),
+			 "note", vm_text(answer, "note"), "standstill_us", stood, NULL);
+	}
+	json_object_put(answer);
+	return result;
+}
+
+enum ckpt_result run_vm_apply(struct cli *cli, char **arg, int count)
+{
+	const char *save = cli->option[OPT_SAVE_CURRENT];
+	struct json_object *object, *answer = NULL;
+	enum ckpt_result result = CKPT_DONE;
+
+	(void)count;
+	if (!save)
+		result = cli_confirm(cli,
+				     "This has machine %s go back to %s; what is in no checkpoint is lost (--save-current NAME keeps it). Go on?",
+				     arg[0], arg[1]);
+	if (result)
+		return result;
+	object = parameters(arg[0]);
+	add(object, "checkpoint", arg[1]);
+	add(object, "save_current", save);
+	result = ask(cli, "Apply", object, &answer);
+	if (!result) {
+		cli_say(cli, "machine %s has gone back to %s; it is %s", arg[0],
+			vm_text(answer, "name"), vm_text(answer, "state"));
+		cli_done(cli, "vm", arg[0], "checkpoint", vm_text(answer, "name"), "state",
+			 vm_text(answer, "state"), "saved", save, NULL);
+	}
+	json_object_put(answer);
+	return result;
+}
+
+enum ckpt_result run_vm_delete(struct cli *cli, char **arg, int count)
+{
+	struct json_object *object, *answer = NULL, *deleted;
+	enum ckpt_result result;
+	size_t n;
+
+	(void)count;
+	result = cli_confirm(cli, "This deletes checkpoint %s of machine %s%s. Go on?", arg[1],
+			     arg[0], cli_has(cli, OPT_SUBTREE) ? " and all below it" : "");
+	if (result)
+		return result;
+	object = parameters(arg[0]);
+	add(object, "checkpoint", arg[1]);
+	json_object_object_add(object, "subtree",
+			       json_object_new_boolean(cli_has(cli, OPT_SUBTREE)));
+	result = ask(cli, "Delete", object, &answer);
+	if (!result) {
+		n = vm_array(answer, "deleted", &deleted);
+		for (size_t i = 0; i < n; i++)
+			cli_say(cli, "deleted: %s",
+				json_object_get_string(json_object_array_get_idx(deleted, i)));
+		cli_done(cli, "vm", arg[0], "checkpoint", arg[1], NULL);
+	}
+	json_object_put(answer);
+	return result;
+}
+
+enum ckpt_result run_vm_rename(struct cli *cli, char **arg, int count)
+{
+	struct json_object *object = parameters(arg[0]), *answer;
+	enum ckpt_result result;
+
+	(void)count;
+	add(object, "checkpoint", arg[1]);
+	add(object, "name", arg[2]);
+	result = vm_call(cli, "Rename", object, NULL, NULL, &answer);
+	if (!result) {
+		cli_say(cli, "checkpoint %s of %s is called %s now", arg[1], arg[0], arg[2]);
+		cli_done(cli, "vm", arg[0], "checkpoint", arg[2], NULL);
+	}
+	json_object_put(answer);
+	return result;
+}

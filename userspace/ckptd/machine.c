@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "libckpt/device.h"
+#include "machine.h"
+
+bool machine_runs(const struct vm_file *f)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool runs;
+
+	if (fd < 0)
+		return true;
+	strcpy(address.sun_path, f->qmp);
+	/* EAGAIN: others wait there already. */
+	runs = !connect(fd, (struct sockaddr *)&address, sizeof(address)) || errno == EAGAIN;
+	close(fd);
+	return runs;
+}
+
+enum ckpt_result machine_is_off(struct disks *d, const struct vm_file *f)
+{
+	for (size_t i = 0; i < d->count; i++) {
+		const struct ckpt_dm_device *device = ckpt_volume_device(&d->s, d->volume[i]);
+
+		if (device && device->open_count)
+			return ckpt_fail(&d->c.error, CKPT_BUSY,
+					 "machine %s does not answer at %s, but its disk %s is open: is that its monitor?",
+					 f->name, f->qmp, device->name);
+	}
+	return CKPT_DONE;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Named points at which tests have the daemon killed: CKPTD_KILL_AT=NAME in its
+ * environment, as with a power cut or "kill -9" just then.  "ckptd --points" lists them.
+ * Where nothing is said, a point is a comparison.
+ */
+#ifndef CKPTD_POINTS_H
+#define CKPTD_POINTS_H
+
+#define POINTS(POINT) \
+	/* taking: */ \
+	POINT(BEGUN, "begun")		/* there is a folder, and nothing in the store */ \
+	POINT(TAKEN, "taken")		/* the store has it, the folder does not say so */ \
+	POINT(COPIED, "copied")		/* the configuration is there */ \
+	POINT(WRITTEN, "written")	/* all is durable, but for its name */ \
+	POINT(PUBLISHED, "published")	/* it is a checkpoint */ \
+	POINT(NAMED, "named")		/* and called so in the store */ \
+	/* deleting: */ \
+	POINT(HIDDEN, "hidden")		/* it is none any more, and the store still has it */ \
+	POINT(UNTIED, "untied")		/* the store has it no more */ \
+	/* renaming: */ \
+	POINT(RENAMED, "renamed")	/* the manifest, and not yet the store */ \
+	/* going back: */ \
+	POINT(MEANT, "meant")		/* it is noted down, nothing was done */ \
+	POINT(OFF, "off")		/* the machine that ran has ended */ \
+	POINT(BACK, "back")		/* the disks are those of the checkpoint */ \
+	POINT(LOADED, "loaded")		/* memory too, the guest does not run yet */ \
+	POINT(RESUMED, "resumed")	/* it runs */ \
+	/* of a machine that runs: */ \
+	POINT(FROZEN, "frozen")		/* its file systems are frozen */ \
+	POINT(STOPPED, "stopped")	/* the guest stands still */ \
+	POINT(RUNNING, "running")	/* it runs on, its memory is being written */
+
+#define POINT_ID(id, name) POINT_##id,
+enum point {
+	POINTS(POINT_ID)
+	POINT_COUNT
+};
+#undef POINT_ID
+
+extern const char *const point_names[POINT_COUNT];
+
+/* Die here, if that is wanted. */
+void point(enum point p);
+
+#endif

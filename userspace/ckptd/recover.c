@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "recover.h"
+#include "vms.h"
+
+/* Its part in the store first: what names that must be there until it is gone. */
+static enum ckpt_result remove_one(struct disks *d, const char *directory, const char *id,
+				   enum manifest_state state, struct ckpt_error *e)
+{
+	struct manifest m;
+	enum ckpt_result result = manifest_read(directory, id, state, &m, e);
+
+	/* It was being made or removed: without a manifest there is nothing in the store. */
+	if (result == CKPT_NOT_FOUND)
+		return manifest_remove(directory, id, state, e);
+	if (!result && disks_delete(d, &m)) {
+		*e = d->c.error;
+		result = e->result;
+	}
+	return result ? result : manifest_remove(directory, id, state, e);
+}
+
+static enum ckpt_result remove_all(struct disks *d, const struct vm_file *f,
+				   enum manifest_state state, struct ckpt_error *e)
+{
+	enum ckpt_result result = CKPT_DONE, one;
+	char id[CKPT_UUID_LEN];
+	void *at = NULL;
+
+	while (manifest_next(f->directory, state, &at, id)) {
+		one = remove_one(d, f->directory, id, state, e);
+		result = one ? one : result;
+	}
+	return result;
+}
+
+static enum ckpt_result name_all(struct disks *d, const struct vm_file *f, struct ckpt_error *e)
+{
+	struct manifests list;
+	enum ckpt_result result = manifest_list(f->directory, &list, e);
+
+	for (size_t i = 0; i < list.count; i++)
+		if (disks_name(d, &list.m[i])) {
+			*e = d->c.error;
+			result = e->result;
+		}
+	manifest_list_free(&list);
+	return result;
+}
+
+enum ckpt_result recover_checkpoints(struct disks *d, const struct vm_file *f,
+				     struct ckpt_error *e)
+{
+	enum ckpt_result made = remove_all(d, f, MANIFEST_NEW, e);
+	enum ckpt_result gone = remove_all(d, f, MANIFEST_GONE, e);
+	enum ckpt_result named = name_all(d, f, e);
+
+	return made ? made : gone ? gone : named;
+}
+
+enum ckpt_result recover_open(struct disks *d, const struct vm_file *f, struct ckpt_error *e)
+{
+	if (!disks_open(d, f))
+		return recover_checkpoints(d, f, e);
+	*e = d->c.error;
+	return e->result;
+}
+
+/* Is there anything that the store has to be asked for? */
+static bool has_any(const struct vm_file *f)
+{
+	char id[CKPT_UUID_LEN];
+	bool any = false;
+
+	for (int state = MANIFEST_NEW; state <= MANIFEST_GONE; state++) {
+		void *at = NULL;
+
+		while (manifest_next(f->directory, (enum manifest_state)state, &at, id))
+			any = true;
+	}
+	return any;
+}
+
+static void recover_one(const char *name, void *arg)
+{
+	struct ckpt_error e = { 0 };
+	struct vm_file f;
+	struct disks d;
+
+	(void)arg;
+	if (vm_file_read(&f, name, &e)) {
+		fprintf(stderr, SD_WARNING "%s\n", e.text);
+		vm_file_free(&f);
+		return;
+	}
+	if (has_any(&f)) {
+		recover_open(&d, &f, &e);
+		disks_close(&d);
+	}
+	if (e.result)
+		fprintf(stderr, SD_WARNING "machine %s: what was half-made is left for the next time: %s\n",
+			name, e.text);
+	vm_file_free(&f);
+}
+
+void recover_all(void)
+{
+	vms_each(recover_one, NULL);
+}
