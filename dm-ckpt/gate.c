@@ -2,10 +2,28 @@
 #include "remap.h"
 #include "target.h"
 
+/*
+ * What passes straight through looks at this alone.  A bio that has entered before the gate was
+ * shut may still see what it was, and whoever shut it waits for its end; one that enters later
+ * sees 0.  A volume's top changes only in between, and a base does not shrink, so what is seen is
+ * never too much.
+ */
+void ckpt_gate_straight(struct ckpt_target *t)
+{
+	struct ckpt_layer *top;
+
+	lockdep_assert_held(&t->store->admin);
+	if (t->gate || t->view || !t->origin)
+		return;
+	top = ckpt_volume_top(t->store, t->volume);
+	WRITE_ONCE(t->straight, top->base ? top->sectors : 0);
+}
+
 void ckpt_gate_shut(struct ckpt_target *t)
 {
 	lockdep_assert_held(&t->store->admin);
 	WRITE_ONCE(t->gate, t->gate + 1);
+	WRITE_ONCE(t->straight, 0);
 	/* Pairs with the barrier in ckpt_epoch_enter(). */
 	smp_mb();
 }
@@ -35,6 +53,7 @@ void ckpt_gate_open(struct ckpt_target *t)
 	spin_unlock_irq(&t->lock);
 	if (t->gate)
 		return;
+	ckpt_gate_straight(t);
 	take_parked(t, &list);
 	while ((bio = bio_list_pop(&list)))
 		ckpt_bio_retry(bio);

@@ -165,6 +165,15 @@ static u64 index_at(u64 index, unsigned int from, unsigned int level)
 	return index >> (CKPT_FANOUT_SHIFT * (level - from));
 }
 
+struct ckpt_node *ckpt_node_first_use(struct ckpt_node *node)
+{
+	if (unlikely(test_bit(CKPT_NODE_LOADING, &node->flags) || node->error))
+		return NULL;
+	if (!test_bit(CKPT_NODE_RECENT, &node->flags))
+		set_bit(CKPT_NODE_RECENT, &node->flags);
+	return node;
+}
+
 struct ckpt_node *ckpt_node_find(const struct ckpt_tree *tree, unsigned int level,
 				 u64 index)
 {
@@ -177,12 +186,7 @@ struct ckpt_node *ckpt_node_find(const struct ckpt_tree *tree, unsigned int leve
 		node = rcu_dereference(node->child[index_at(index, level, at - 1) &
 						   (CKPT_FANOUT - 1)]);
 	}
-	if (!node || unlikely(test_bit(CKPT_NODE_LOADING, &node->flags) ||
-			      node->error))
-		return NULL;
-	if (!test_bit(CKPT_NODE_RECENT, &node->flags))
-		set_bit(CKPT_NODE_RECENT, &node->flags);
-	return node;
+	return node ? ckpt_node_found(node) : NULL;
 }
 
 /* ---- loading ---- */

@@ -25,6 +25,7 @@
 #define CKPT_NODE_H
 
 #include <linux/list.h>
+#include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 
@@ -86,11 +87,53 @@ static inline unsigned int ckpt_node_slot(const struct ckpt_node *node)
 }
 
 /*
+ * Note that a node that was found without a reference is in use: NULL if it may not be.  Any
+ * context.
+ */
+struct ckpt_node *ckpt_node_first_use(struct ckpt_node *node);
+
+/*
  * The node of this level and index if it is in memory, or NULL.  Call and use
  * under rcu_read_lock(); any context.
  */
 struct ckpt_node *ckpt_node_find(const struct ckpt_tree *tree, unsigned int level,
 				 u64 index);
+
+/* What a walk found, if it may be used: all is said by flags, and those seldom change. */
+static inline struct ckpt_node *ckpt_node_found(struct ckpt_node *node)
+{
+	unsigned long flags = READ_ONCE(node->flags);
+
+	if (likely((flags & (BIT(CKPT_NODE_LOADING) | BIT(CKPT_NODE_RECENT))) ==
+		   BIT(CKPT_NODE_RECENT)))
+		return node;
+	return ckpt_node_first_use(node);
+}
+
+/* The node of a place, under rcu_read_lock() or with preemption off. */
+static inline struct ckpt_node *ckpt_node_at(struct ckpt_node __rcu *const *place)
+{
+	return rcu_dereference_check(*place, rcu_read_lock_sched_held());
+}
+
+/*
+ * ckpt_node_find() of a leaf of a layer's map, in the fewest steps.  Nodes that are still being
+ * loaded have no children, so only the leaf is looked at closely.
+ */
+static inline struct ckpt_node *ckpt_map_leaf(const struct ckpt_tree *map, u64 index)
+{
+	const unsigned int shift = CKPT_FANOUT_SHIFT, mask = CKPT_FANOUT - 1;
+	struct ckpt_node *node = ckpt_node_at(&map->root);
+
+	BUILD_BUG_ON(CKPT_MAP_LEVELS != 4);
+	if (likely(node))
+		node = ckpt_node_at(&node->child[(index >> 2 * shift) & mask]);
+	if (likely(node))
+		node = ckpt_node_at(&node->child[(index >> shift) & mask]);
+	if (likely(node))
+		node = ckpt_node_at(&node->child[index & mask]);
+	return likely(node) ? ckpt_node_found(node) : NULL;
+}
 
 /*
  * The node of this level and index, loaded if need be, with a reference.  NULL

@@ -401,13 +401,20 @@ static void direct(struct bio *bio, const struct front *f)
 		bio->bi_opf &= ~REQ_FUA;
 }
 
+/* Most find it set, and then its line is not taken from other CPUs. */
+static inline void note_written(bool *written)
+{
+	if (unlikely(!READ_ONCE(*written)))
+		WRITE_ONCE(*written, true);
+}
+
 /* All but leaving the epoch. */
 static void end_write(struct ckpt_target *t, const struct ckpt_piece *piece, bool ok)
 {
-	if (piece->in_store && !READ_ONCE(t->store->data_written))
-		WRITE_ONCE(t->store->data_written, true);
-	if (piece->to_origin && !READ_ONCE(t->origin_written))
-		WRITE_ONCE(t->origin_written, true);
+	if (piece->in_store)
+		note_written(&t->store->data_written);
+	if (piece->to_origin)
+		note_written(&t->origin_written);
 	if (!piece->leaf)
 		return;
 	if (piece->through)
@@ -449,7 +456,19 @@ static int end_commit(struct ckpt_io *io, struct bio *bio)
 	return DM_ENDIO_INCOMPLETE;
 }
 
-int ckpt_remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+/*
+ * WHAT IS PLAIN, a read or a write that is sent on as a whole and is complete when that has ended,
+ * leaves nothing in struct ckpt_io.  All that its end has to know stands in the bio's bi_private,
+ * which is for whoever set bi_end_io.  That is device-mapper, which makes each clone with none and
+ * has no use of its own for it, so it is the target's; who takes a bio below gives it back as it
+ * was.
+ */
+#define PLAIN_BANK	1ul		/* that was entered */
+#define PLAIN		2ul		/* it is one; in all others bi_private is NULL */
+#define PLAIN_STORE	4ul		/* a write to the store */
+#define PLAIN_ORIGIN	8ul		/* a write to the origin */
+
+static noinline int end_any(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
 	struct ckpt_io *io = dm_per_bio_data(bio, sizeof(*io));
 
@@ -459,6 +478,22 @@ int ckpt_remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error
 		io->sent = false;
 		end_piece(ti->private, &io->piece, !*error);
 	}
+	return DM_ENDIO_DONE;
+}
+
+int ckpt_remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+{
+	unsigned long plain = (unsigned long)bio->bi_private;
+	struct ckpt_target *t = ti->private;
+
+	if (unlikely(!plain))
+		return end_any(ti, bio, error);
+	/* Before the epoch is left, as in end_piece(). */
+	if (plain & PLAIN_STORE)
+		note_written(&t->store->data_written);
+	if (plain & PLAIN_ORIGIN)
+		note_written(&t->origin_written);
+	ckpt_epoch_leave(&t->epoch, plain & PLAIN_BANK);
 	return DM_ENDIO_DONE;
 }
 
@@ -706,6 +741,7 @@ static noinline int map_any(struct dm_target *ti, struct bio *bio)
 	io->sent = false;
 	io->commit = false;
 	io->through = false;
+	bio->bi_private = NULL;
 	INIT_WORK(&io->work, do_io);
 	if (unlikely(bio->bi_opf & REQ_PREFLUSH))
 		return map_flush(t, bio);
@@ -747,12 +783,6 @@ static noinline int map_any(struct dm_target *ti, struct bio *bio)
 /* A plain bio is a read or a write, and may be answered before a commit. */
 #define NOT_PLAIN	(REQ_PREFLUSH | REQ_FUA | ((__force blk_opf_t)REQ_OP_MASK & ~REQ_OP_WRITE))
 
-/* The base has all of it. */
-static inline bool in_base(const struct ckpt_layer *base, u64 sector, u32 nr)
-{
-	return sector + nr <= base->sectors;
-}
-
 /* All these blocks have one place below the head. */
 static inline bool find_below(const struct ckpt_node *leaf, unsigned int slot, u32 mask,
 			      u64 *where)
@@ -771,7 +801,7 @@ static inline bool find_below(const struct ckpt_node *leaf, unsigned int slot, u
 
 /*
  * All of it, inside of one cluster, stands at one place in the store: found without a look at
- * anything else.  Under rcu_read_lock(), epoch entered.  That a slot is not being moved is
+ * anything else.  With preemption off, epoch entered.  That a slot is not being moved is
  * seen before its place: a move that begins then waits for this epoch.
  */
 static inline bool find_present(struct ckpt_target *t, struct ckpt_layer *top, bool write,
@@ -788,7 +818,7 @@ static inline bool find_present(struct ckpt_target *t, struct ckpt_layer *top, b
 
 	if (offset + nr > ckpt_cluster_sectors(g))
 		return false;
-	leaf = ckpt_node_find(&top->map, 0, cluster >> CKPT_FANOUT_SHIFT);
+	leaf = ckpt_map_leaf(&top->map, cluster >> CKPT_FANOUT_SHIFT);
 	if (!leaf)
 		return false;
 	if (write) {
@@ -807,58 +837,63 @@ static inline bool find_present(struct ckpt_target *t, struct ckpt_layer *top, b
 	return true;
 }
 
-/*
- * Most bios want nothing but to be sent on as a whole; whatever else there is, map_any() sees to
- * it.  Returns where to, or NULL, and changes nothing.
- */
-static inline struct block_device *find_plain(struct ckpt_target *t, bool write, u64 sector,
-					      u32 nr, u64 *place)
+/* As a whole to one place. */
+static inline int send_plain(struct bio *bio, struct block_device *bdev, u64 sector,
+			     unsigned long plain)
 {
-	struct ckpt_layer *top = rcu_dereference_sched(t->volume->top);
-	bool found;
-
-	if (write && unlikely(READ_ONCE(t->store->mode) != CKPT_MODE_RW))
-		return NULL;
-	*place = sector;
-	if (top->base)
-		return in_base(top, sector, nr) ? t->origin->bdev : NULL;
-	rcu_read_lock();
-	found = find_present(t, top, write, sector, nr, place);
-	rcu_read_unlock();
-	return found ? t->store->bdev : NULL;
+	bio->bi_private = (void *)(plain | PLAIN);
+	bio_set_dev(bio, bdev);
+	bio->bi_iter.bi_sector = sector;
+	return DM_MAPIO_REMAPPED;
 }
 
-/* With preemption off, as that costs less than rcu_read_lock(), and grace periods wait for it. */
-int ckpt_remap_map(struct dm_target *ti, struct bio *bio)
+/* A plain bio of a volume or view that has a layer on top; the epoch is entered. */
+static noinline int map_layered(struct dm_target *ti, struct bio *bio, unsigned int bank)
 {
-	struct ckpt_io *io = dm_per_bio_data(bio, sizeof(*io));
 	struct ckpt_target *t = ti->private;
-	struct block_device *bdev = NULL;
-	bool write = op_is_write(bio_op(bio));
-	unsigned int bank;
+	bool write = op_is_write(bio_op(bio)), found;
 	u64 place;
 
-	if (unlikely(bio->bi_opf & NOT_PLAIN) || t->view)
-		return map_any(ti, bio);
+	if (unlikely(READ_ONCE(t->gate)) ||
+	    (write && unlikely(t->view || READ_ONCE(t->store->mode) != CKPT_MODE_RW)))
+		goto any;
+	/* Preemption off costs less than rcu_read_lock(), and grace periods wait for it as well. */
 	rcu_read_lock_sched();
-	bank = ckpt_epoch_enter(&t->epoch);
-	if (likely(!READ_ONCE(t->gate)))
-		bdev = find_plain(t, write, dm_target_offset(ti, bio->bi_iter.bi_sector),
-				  bio_sectors(bio), &place);
+	/* A base has no map, so nothing is found in one. */
+	found = find_present(t, ckpt_target_top(t), write,
+			     dm_target_offset(ti, bio->bi_iter.bi_sector), bio_sectors(bio),
+			     &place);
 	rcu_read_unlock_sched();
-	if (!bdev) {
-		ckpt_epoch_leave(&t->epoch, bank);
+	if (found)
+		return send_plain(bio, t->store->bdev, place, bank | (write ? PLAIN_STORE : 0));
+any:
+	ckpt_epoch_leave(&t->epoch, bank);
+	return map_any(ti, bio);
+}
+
+/*
+ * Most bios want nothing but to be sent on as a whole, and that is to cost next to nothing;
+ * map_any() sees to whatever else there is.
+ *
+ * What passes straight through takes no look at the volume: t->straight says how far that goes,
+ * and is 0 from when the gate is shut until it is open, which is the only time at which the top
+ * of a live volume changes; see ckpt_gate_straight().  Entering the epoch comes before the look,
+ * as with the gate.
+ */
+int ckpt_remap_map(struct dm_target *ti, struct bio *bio)
+{
+	struct ckpt_target *t = ti->private;
+	u64 sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
+	unsigned int bank;
+
+	if (unlikely(bio->bi_opf & NOT_PLAIN))
 		return map_any(ti, bio);
-	}
-	io->piece = (struct ckpt_piece) {
-		.epoch = bank,
-		.in_store = write && bdev == t->store->bdev,
-		.to_origin = write && bdev != t->store->bdev,
-	};
-	io->sent = true;
-	io->commit = false;
-	io->through = false;
-	bio_set_dev(bio, bdev);
-	bio->bi_iter.bi_sector = place;
-	return DM_MAPIO_REMAPPED;
+	bank = ckpt_epoch_enter(&t->epoch);
+	if (sector + bio_sectors(bio) > READ_ONCE(t->straight))
+		return map_layered(ti, bio, bank);
+	if (!op_is_write(bio_op(bio)))
+		return send_plain(bio, t->origin->bdev, sector, bank);
+	if (unlikely(READ_ONCE(t->store->mode) != CKPT_MODE_RW))
+		return map_layered(ti, bio, bank);
+	return send_plain(bio, t->origin->bdev, sector, bank | PLAIN_ORIGIN);
 }

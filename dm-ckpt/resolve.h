@@ -17,14 +17,16 @@ static inline bool ckpt_has_layers_below(const struct ckpt_layer *layer)
 	return layer->parent && !layer->parent->base;
 }
 
-/* What is known of the cluster, or NULL; under rcu_read_lock(), any context. */
+/*
+ * What is known of the cluster, or NULL; under rcu_read_lock() or with preemption off, any context.
+ */
 static inline const struct ckpt_under *ckpt_under(const struct ckpt_node *leaf,
 						  unsigned int slot)
 {
 	/* Pairs with make_table(). */
 	struct ckpt_under __rcu **under = smp_load_acquire(&leaf->leaf->under);
 
-	return under ? rcu_dereference(under[slot]) : NULL;
+	return under ? rcu_dereference_check(under[slot], rcu_read_lock_sched_held()) : NULL;
 }
 
 /*

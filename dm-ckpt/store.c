@@ -347,6 +347,7 @@ void ckpt_store_add_target(struct ckpt_store *store, struct ckpt_target *t)
 			list_add(&t->of_volume, &t->volume->targets);
 	}
 	up_write(&store->targets_lock);
+	ckpt_gate_straight(t);
 	mutex_unlock(&store->admin);
 }
 

@@ -31,6 +31,7 @@ struct ckpt_target {
 
 	struct ckpt_epoch epoch;
 	unsigned int gate;		/* closed by so many; under store->admin */
+	u64 straight;			/* sectors that pass straight through to the origin */
 	spinlock_t lock;
 	struct bio_list parked;		/* under lock */
 	bool origin_written;		/* since the origin's last flush */
@@ -45,10 +46,11 @@ struct ckpt_target {
 	struct work_struct through_work;
 };
 
-/* The layer that this table's reads begin with; under rcu_read_lock(). */
+/* The layer that this table's reads begin with; under rcu_read_lock() or with preemption off. */
 static inline struct ckpt_layer *ckpt_target_top(const struct ckpt_target *t)
 {
-	return t->view ? t->layer : rcu_dereference(t->volume->top);
+	return t->view ? t->layer :
+		rcu_dereference_check(t->volume->top, rcu_read_lock_sched_held());
 }
 
 /* The table that is live for a volume, or NULL; store->admin is held. */
@@ -59,6 +61,12 @@ static inline struct ckpt_target *ckpt_live_target(struct ckpt_volume *volume)
 
 /* How long bios in flight may keep a command, or a merge, from going on. */
 #define CKPT_DRAIN_JIFFIES	(10 * HZ)
+
+/*
+ * Find out how much of the volume passes straight through: all of its base, while that is its top
+ * and no gate is shut.  To be called whenever that may have become more; store->admin is held.
+ */
+void ckpt_gate_straight(struct ckpt_target *t);
 
 /* Close the gate; store->admin is held. */
 void ckpt_gate_shut(struct ckpt_target *t);

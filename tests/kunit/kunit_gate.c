@@ -139,11 +139,54 @@ static void shut_twice(struct kunit *test)
 	bio_put(bio);
 }
 
+/*
+ * All of a base passes straight through while it is the volume's top, and nothing while a gate is
+ * shut or once a layer sits on it.
+ */
+static void straight(struct kunit *test)
+{
+	struct ckpt_target *t = test->priv;
+	struct ckpt_volume *volume = kunit_kzalloc(test, sizeof(*volume), GFP_KERNEL);
+	struct ckpt_layer *base = kunit_kzalloc(test, sizeof(*base), GFP_KERNEL);
+	struct ckpt_layer *head = kunit_kzalloc(test, sizeof(*head), GFP_KERNEL);
+	struct dm_dev *origin = kunit_kzalloc(test, sizeof(*origin), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, volume);
+	KUNIT_ASSERT_NOT_NULL(test, base);
+	KUNIT_ASSERT_NOT_NULL(test, head);
+	KUNIT_ASSERT_NOT_NULL(test, origin);
+	base->base = kunit_kzalloc(test, sizeof(*base->base), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, base->base);
+	base->sectors = 800;
+	head->sectors = 1600;
+	t->volume = volume;
+	t->origin = origin;
+	rcu_assign_pointer(volume->top, base);
+
+	KUNIT_EXPECT_EQ(test, t->straight, 0);
+	ckpt_gate_straight(t);
+	KUNIT_EXPECT_EQ(test, t->straight, 800);
+	ckpt_gate_shut(t);
+	KUNIT_EXPECT_EQ(test, t->straight, 0);
+	ckpt_gate_straight(t);
+	KUNIT_EXPECT_EQ(test, t->straight, 0);
+	ckpt_gate_shut(t);
+	ckpt_gate_open(t);
+	KUNIT_EXPECT_EQ(test, t->straight, 0);
+	ckpt_gate_open(t);
+	KUNIT_EXPECT_EQ(test, t->straight, 800);
+	ckpt_gate_shut(t);
+	rcu_assign_pointer(volume->top, head);
+	ckpt_gate_open(t);
+	KUNIT_EXPECT_EQ(test, t->straight, 0);
+}
+
 static struct kunit_case gate_cases[] = {
 	KUNIT_CASE(open_gate),
 	KUNIT_CASE(shut_gate),
 	KUNIT_CASE(requeue),
 	KUNIT_CASE(shut_twice),
+	KUNIT_CASE(straight),
 	{}
 };
 
