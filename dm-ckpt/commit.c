@@ -22,12 +22,14 @@ struct ckpt_txn *ckpt_txn_alloc(unsigned int bytes)
 
 	if (!txn)
 		return NULL;
-	txn->entries = kvmalloc(bytes, GFP_NOIO);
-	if (!txn->entries) {
+	txn->room = bytes;
+	txn->room_makes = bytes / sizeof(struct ckpt_entry_record);
+	txn->makes = kvmalloc(txn->room_makes * sizeof(*txn->makes) + bytes, GFP_NOIO);
+	if (!txn->makes) {
 		kfree(txn);
 		return NULL;
 	}
-	txn->room = bytes;
+	txn->entries = (__u8 *)(txn->makes + txn->room_makes);
 	INIT_LIST_HEAD(&txn->list);
 	init_completion(&txn->done);
 	return txn;
@@ -36,7 +38,7 @@ struct ckpt_txn *ckpt_txn_alloc(unsigned int bytes)
 void ckpt_txn_free(struct ckpt_txn *txn)
 {
 	if (txn)
-		kvfree(txn->entries);
+		kvfree(txn->makes);
 	kfree(txn);
 }
 
@@ -66,7 +68,7 @@ void ckpt_txn_record(struct ckpt_txn *txn, struct ckpt_store *store, u32 number)
 	ckpt_object_record(store, object, number, &record);
 	memcpy(entry->record, &record, sizeof(record));
 	if (object && object->type == CKPT_RECORD_LAYER && !object->layer->durable &&
-	    !WARN_ON_ONCE(txn->nr_makes == ARRAY_SIZE(txn->makes)))
+	    !WARN_ON_ONCE(txn->nr_makes == txn->room_makes))
 		txn->makes[txn->nr_makes++] = object->layer;
 }
 
@@ -133,15 +135,11 @@ int ckpt_txn_run(struct ckpt_store *store, struct ckpt_txn *txn)
 
 int ckpt_commit(struct ckpt_store *store)
 {
-	struct ckpt_txn *txn = ckpt_txn_alloc(sizeof(struct ckpt_entry_size));
-	int r;
+	struct ckpt_txn txn = { .list = LIST_HEAD_INIT(txn.list) };
 
-	if (!txn)
-		return -ENOMEM;
-	ckpt_txn_queue(store, txn);
-	r = ckpt_txn_wait(txn);
-	ckpt_txn_free(txn);
-	return r;
+	init_completion(&txn.done);
+	ckpt_txn_queue(store, &txn);
+	return ckpt_txn_wait(&txn);
 }
 
 void ckpt_commit_bio(struct ckpt_store *store, struct bio *bio)

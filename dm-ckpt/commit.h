@@ -30,10 +30,10 @@ struct ckpt_txn {
 	struct list_head list;
 	struct completion done;
 	int error;
-	struct ckpt_layer *makes[CKPT_TXN_BLOCKS * 4];	/* layers durable from now on */
-	unsigned int nr_makes;
+	struct ckpt_layer **makes;	/* layers durable from now on */
+	unsigned int nr_makes, room_makes;
 	unsigned int bytes, room;
-	__u8 *entries;
+	__u8 *entries;			/* behind makes, in one piece with them */
 };
 
 /* An empty transaction with room for @bytes of entries; NULL: no memory.  Sleeps. */
@@ -61,7 +61,7 @@ int ckpt_txn_run(struct ckpt_store *store, struct ckpt_txn *txn);
 /* Complete @bio when all that has ended so far is durable.  Any context. */
 void ckpt_commit_bio(struct ckpt_store *store, struct bio *bio);
 
-/* Commit all that has ended so far; sleeps. */
+/* Commit all that has ended so far; sleeps, and needs no memory of its own. */
 int ckpt_commit(struct ckpt_store *store);
 
 /* Is anything of this leaf not durable yet?  Any context. */

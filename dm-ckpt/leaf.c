@@ -10,10 +10,10 @@
 
 struct ckpt_leaf *ckpt_leaf_alloc(struct ckpt_node *node)
 {
-	struct ckpt_leaf *leaf = kzalloc(sizeof(*leaf), GFP_NOIO);
+	/* A commit or a write-back that needs the leaf cannot do without. */
+	struct ckpt_leaf *leaf = kzalloc(sizeof(*leaf), GFP_NOIO | __GFP_NOFAIL);
 
-	if (leaf)
-		leaf->live = node->image;
+	leaf->live = node->image;
 	return leaf;
 }
 
@@ -22,9 +22,9 @@ static void free_write(struct ckpt_store *store, struct ckpt_leaf_write *w)
 	ckpt_page_put(store, w->live);
 	if (w->drops)
 		ckpt_cache_account(store, -(long)sizeof(*w->drops));
-	kfree(w->drops);
+	kvfree(w->drops);
 	ckpt_cache_account(store, -(long)sizeof(*w));
-	kfree(w);
+	mempool_free(w, &store->writes);
 }
 
 static void free_write_rcu(struct rcu_head *rcu)
@@ -115,7 +115,8 @@ void ckpt_leaf_make_writable(struct ckpt_node *node, struct ckpt_layer *layer)
 
 	if (ckpt_leaf_w(node))
 		return;
-	w = kzalloc(sizeof(*w), GFP_NOIO | __GFP_NOFAIL);
+	w = ckpt_pool_get(store, &store->writes);
+	memset(w, 0, sizeof(*w));
 	w->node = node;
 	w->layer = layer;
 	w->store = store;

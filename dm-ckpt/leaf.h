@@ -126,6 +126,7 @@ bool ckpt_leaf_settle(struct ckpt_node *node);
  */
 void ckpt_leaf_give_back(struct ckpt_node *node);
 
+/* What a leaf has beyond its image.  Sleeps until there is memory. */
 struct ckpt_leaf *ckpt_leaf_alloc(struct ckpt_node *node);
 void ckpt_leaf_free(struct ckpt_node *node);
 /*

@@ -26,8 +26,7 @@ void ckpt_cache_account(struct ckpt_store *store, long bytes)
 	atomic_long_add(bytes, &store->cached);
 }
 
-/* An element of a pool; when memory is short, the cache pays first. */
-static void *pool_get(struct ckpt_store *store, mempool_t *pool)
+void *ckpt_pool_get(struct ckpt_store *store, mempool_t *pool)
 {
 	void *element = mempool_alloc(pool, GFP_NOWAIT | __GFP_NOWARN);
 
@@ -40,7 +39,7 @@ static void *pool_get(struct ckpt_store *store, mempool_t *pool)
 
 void *ckpt_page_get(struct ckpt_store *store)
 {
-	struct page *page = pool_get(store, &store->pages);
+	struct page *page = ckpt_pool_get(store, &store->pages);
 
 	ckpt_cache_account(store, CKPT_NODE_BYTES);
 	return page_address(page);
@@ -57,7 +56,7 @@ void ckpt_page_put(struct ckpt_store *store, void *data)
 static struct ckpt_node *node_alloc(struct ckpt_tree *tree, unsigned int level, u64 index)
 {
 	struct ckpt_store *store = tree->store;
-	struct ckpt_node *node = pool_get(store, &store->nodes);
+	struct ckpt_node *node = ckpt_pool_get(store, &store->nodes);
 
 	memset(node, 0, sizeof(*node));
 	node->store = store;
@@ -73,7 +72,7 @@ static struct ckpt_node *node_alloc(struct ckpt_tree *tree, unsigned int level, 
 	node->image = empty_page;
 	ckpt_cache_account(store, sizeof(*node));
 	if (level) {
-		node->child = pool_get(store, &store->tables);
+		node->child = ckpt_pool_get(store, &store->tables);
 		memset(node->child, 0, CKPT_FANOUT * sizeof(*node->child));
 		ckpt_cache_account(store, CKPT_FANOUT * sizeof(*node->child));
 	}
@@ -81,20 +80,12 @@ static struct ckpt_node *node_alloc(struct ckpt_tree *tree, unsigned int level, 
 }
 
 /* The part of a leaf that depends on its tree, once the image is there. */
-static int node_begin(struct ckpt_node *node)
+static void node_begin(struct ckpt_node *node)
 {
-	if (node->level)
-		return 0;
-	switch (node->type) {
-	case CKPT_TREE_MAP:
+	if (!node->level && node->type == CKPT_TREE_MAP)
 		node->leaf = ckpt_leaf_alloc(node);
-		return node->leaf ? 0 : -ENOMEM;
-	case CKPT_TREE_SPACE:
-		return ckpt_space_leaf_alloc(node);
-	case CKPT_TREE_RECORDS:
-		break;
-	}
-	return 0;
+	else if (!node->level && node->type == CKPT_TREE_SPACE)
+		ckpt_space_leaf_alloc(node);
 }
 
 static void node_free(struct ckpt_node *node)
@@ -203,8 +194,10 @@ static int node_read(struct ckpt_node *node, const struct ckpt_ref *ref)
 	r = ckpt_io(store->bdev, REQ_OP_READ | REQ_META, where, node->image, CKPT_NODE_BYTES);
 	bad = r ? "it cannot be read" :
 		  ckpt_content_verify(&store->geometry, node->type, node->level, node->image, ref);
-	if (!bad)
-		return node_begin(node);
+	if (!bad) {
+		node_begin(node);
+		return 0;
+	}
 	ckpt_log(err, store, "node at sector %llu is damaged: %s (%s %u, level %u, index %llu)",
 		 where, bad, what[node->type], node->tree->number, node->level,
 		 node->index);
@@ -261,7 +254,7 @@ static struct ckpt_node *insert_child(struct ckpt_tree *tree, struct ckpt_node *
 	struct ckpt_store *store = tree->store;
 	struct ckpt_ref ref;
 	unsigned long flags;
-	int r;
+	int r = 0;
 
 	spin_lock_irqsave(lock, flags);
 	node = rcu_dereference_protected(*place, lockdep_is_held(lock));
@@ -285,7 +278,10 @@ static struct ckpt_node *insert_child(struct ckpt_tree *tree, struct ckpt_node *
 	spin_lock(&store->lru_lock);
 	list_add_tail(&node->lru, &store->lru);
 	spin_unlock(&store->lru_lock);
-	r = ckpt_ref_where(&ref) ? node_read(node, &ref) : node_begin(node);
+	if (ckpt_ref_where(&ref))
+		r = node_read(node, &ref);
+	else
+		node_begin(node);
 	if (r)
 		load_failed(node, r);
 	else
@@ -834,6 +830,9 @@ int ckpt_cache_init(struct ckpt_store *store)
 		r = mempool_init_kmalloc_pool(&store->tables, POOL_NODES,
 					      CKPT_FANOUT * sizeof(void *));
 	if (!r)
+		r = mempool_init_kmalloc_pool(&store->writes, POOL_NODES,
+					      sizeof(struct ckpt_leaf_write));
+	if (!r)
 		r = ckpt_shrinker_register(store);
 	return r;
 }
@@ -842,6 +841,7 @@ void ckpt_cache_exit(struct ckpt_store *store)
 {
 	ckpt_shrinker_unregister(store);
 	rcu_barrier();
+	mempool_exit(&store->writes);
 	mempool_exit(&store->tables);
 	mempool_exit(&store->pages);
 	mempool_exit(&store->nodes);

@@ -25,6 +25,7 @@
 #define CKPT_NODE_H
 
 #include <linux/list.h>
+#include <linux/mempool.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
@@ -210,6 +211,9 @@ unsigned long ckpt_cache_trim(struct ckpt_store *store, unsigned long nr, bool f
 
 /* Bytes of memory for metadata that are in use, and account for some more. */
 void ckpt_cache_account(struct ckpt_store *store, long bytes);
+
+/* An element of one of the store's pools; the cache pays first.  Sleeps until there is one. */
+void *ckpt_pool_get(struct ckpt_store *store, mempool_t *pool);
 
 /* A page for metadata; sleeps until there is one.  Freed after a grace period. */
 void *ckpt_page_get(struct ckpt_store *store);

@@ -55,14 +55,14 @@ static struct ckpt_layer *new_layer(struct ckpt_store *store, bool base, u32 num
 	spin_lock_init(&layer->drops_lock);
 	INIT_LIST_HEAD(&layer->drops);
 	mutex_init(&layer->drops_flush);
+	/* A base has none, but one that is not complete goes as a layer does. */
+	ckpt_tree_init(&layer->map, store, CKPT_TREE_MAP, CKPT_MAP_LEVELS, number);
 	if (base) {
 		layer->base = kzalloc(sizeof(*layer->base), GFP_NOIO);
 		if (!layer->base) {
 			ckpt_object_drop(store, number);
 			return ERR_PTR(-ENOMEM);
 		}
-	} else {
-		ckpt_tree_init(&layer->map, store, CKPT_TREE_MAP, CKPT_MAP_LEVELS, number);
 	}
 	return layer;
 }

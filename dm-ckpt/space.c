@@ -36,11 +36,10 @@ void ckpt_space_begin(struct ckpt_store *store, u64 used)
 	space->node_cursor = space->cursor;
 }
 
-int ckpt_space_leaf_alloc(struct ckpt_node *node)
+void ckpt_space_leaf_alloc(struct ckpt_node *node)
 {
 	node->live = ckpt_page_get(node->store);
 	memcpy(node->live, node->image, CKPT_NODE_BYTES);
-	return 0;
 }
 
 bool ckpt_space_leaf_idle(const struct ckpt_node *node)

@@ -128,8 +128,8 @@ int ckpt_space_node(struct ckpt_store *store, u64 *sector);
  */
 void ckpt_space_release(struct ckpt_store *store, u64 unit, u32 nr);
 
-/* Live content of a leaf as it is loaded; -ENOMEM. */
-int ckpt_space_leaf_alloc(struct ckpt_node *node);
+/* Live content of a leaf as it is loaded.  Sleeps until there is memory. */
+void ckpt_space_leaf_alloc(struct ckpt_node *node);
 /* Nothing set aside in this leaf?  node->lock is held. */
 bool ckpt_space_leaf_idle(const struct ckpt_node *node);
 

@@ -168,7 +168,7 @@ struct ckpt_store {
 	spinlock_t lru_lock;
 	struct list_head lru;
 	atomic_long_t cached;		/* bytes */
-	mempool_t nodes, pages, tables;
+	mempool_t nodes, pages, tables, writes;
 	struct ckpt_shrinker *shrinker;
 
 	/* I/O */

@@ -25,7 +25,7 @@ void ckpt_drops_make(struct ckpt_node *leaf)
 
 	if (READ_ONCE(w->drops))
 		return;
-	drops = kzalloc(sizeof(*drops), GFP_NOIO | __GFP_NOFAIL);
+	drops = kvzalloc(sizeof(*drops), GFP_NOIO | __GFP_NOFAIL);
 	drops->node = leaf;
 	INIT_LIST_HEAD(&drops->list[0]);
 	INIT_LIST_HEAD(&drops->list[1]);
@@ -37,7 +37,7 @@ void ckpt_drops_make(struct ckpt_node *leaf)
 		drops = NULL;
 	}
 	spin_unlock_irqrestore(&leaf->lock, flags);
-	kfree(drops);
+	kvfree(drops);
 }
 
 void ckpt_drops_copied(struct ckpt_node *leaf, const unsigned long *slots, bool copied)

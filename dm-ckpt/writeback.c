@@ -18,6 +18,12 @@ struct item {
 	u64 where;
 };
 
+/*
+ * Room of a list that must be had: more than a page, so that single pages do where there is nothing
+ * in one piece.
+ */
+#define FEWEST	1024u
+
 struct snapshot {
 	struct item *items;
 	unsigned int nr;
@@ -30,7 +36,7 @@ int ckpt_writeback_drops(struct ckpt_store *store, u64 sector)
 {
 	lockdep_assert_held(&store->commit);
 	if (store->nr_drops == store->room_drops) {
-		unsigned int room = store->room_drops ? 2 * store->room_drops : 512;
+		unsigned int room = store->room_drops ? 2 * store->room_drops : FEWEST;
 		u64 *drops = kvmalloc_array(room, sizeof(*drops), GFP_NOIO | __GFP_NOFAIL);
 
 		if (store->nr_drops)
@@ -167,9 +173,7 @@ static int take_snapshot(struct ckpt_store *store, struct snapshot *snap)
 	struct ckpt_node *node;
 	int r;
 
-	snap->super = kmalloc(sizeof(*snap->super), GFP_NOIO);
-	if (!snap->super)
-		return -ENOMEM;
+	snap->super = ckpt_page_get(store);
 	list_for_each_entry(node, &store->dirty_nodes, dirty) {
 		r = place_node(store, node);
 		if (r)
@@ -178,7 +182,7 @@ static int take_snapshot(struct ckpt_store *store, struct snapshot *snap)
 	r = seal_all(store);
 	if (r)
 		return r;
-	snap->items = kvmalloc_array(store->nr_dirty + 1, sizeof(*snap->items),
+	snap->items = kvmalloc_array(max(store->nr_dirty, FEWEST), sizeof(*snap->items),
 				     GFP_NOIO | __GFP_NOFAIL);
 	freeze_images(store, snap);
 	fill_super(store, snap->super);
@@ -247,7 +251,8 @@ static void free_snapshot(struct ckpt_store *store, struct snapshot *snap)
 	}
 	kvfree(snap->drops);
 	kvfree(snap->items);
-	kfree(snap->super);
+	if (snap->super)
+		ckpt_page_put(store, snap->super);
 }
 
 static void end_snapshot(struct ckpt_store *store, struct snapshot *snap, bool ok)
