@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# ckptd and 'ckptctl vm', with machines that are off: their checkpoints, the daemon killed at
-# every point of making, renaming and deleting one, and clients that mean no good.
+# ckptd and 'ckptctl vm': checkpoints of machines that are off, the daemon killed at every point
+# of making, renaming and deleting one, a machine started and ended, and clients that mean no good.
 
 if [ "${SELFTEST_SKIP-}" = ckptctl ]; then
 	echo '1..0 # SKIP one kernel is enough for this'
@@ -41,13 +41,14 @@ in_store() {
 }
 # whole NAME...: these there are, in both, and nothing else.
 whole() {
-	local name both=
+	local name both=$extra
 	for name; do both+="disk@$name data@$name "; done
 	is "$what: the tree" "$(names)" "$*"
 	is "$what: the store" "$(in_store)" "$(xargs -n1 <<<"$both" | sort | xargs)"
 	is "$what: folders" "$(ls "$work/state/vm/web" 2>/dev/null | wc -l)" $#
 }
 
+extra=
 daemon=
 start_daemon() {
 	env "$@" ckptd 2>>"$work/daemon.log" &
@@ -178,6 +179,78 @@ ckptctl store open "$STORE" 2>/dev/null
 ckptctl volume open disk >/dev/null 2>&1
 ctl 0 'then it goes, and the next is taken' '' checkpoint web k1
 what='with the store' whole c1 k1
+
+# ---- a machine that runs ----
+
+# A guest of one sector: it counts, and writes the number to its disk's second sector.
+guest() {
+	printf '\x31\xc0\x8e\xd8\x66\xff\x06\x00\x7e\xb8\x00\x43\xb2\x80\xbe\x20\x7c\xcd\x13\xeb\xef' >"$work/guest"
+	printf '\x10\x00\x01\x00\x00\x7e\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00' |
+		dd of="$work/guest" bs=1 seek=32 status=none
+	printf '\x55\xaa' | dd of="$work/guest" bs=1 seek=510 status=none
+	dd if=/dev/zero of="$work/guest" bs=512 seek=1 count=7 status=none
+	dd if="$work/guest" of=$dm/st-disk bs=4096 oflag=direct status=none
+}
+count() {
+	dd if=$dm/st-disk bs=4096 count=1 iflag=direct status=none | od -A n -t u4 -j 512 -N 4 | tr -d ' '
+}
+counts_on() {
+	local before
+	before=$(count)
+	[ "$before" -gt 5 ] || return 1
+	sleep 1
+	[ "$(count)" -gt "$before" ]
+}
+is_off() {
+	[[ $(ckptctl vm list -o name,state --no-headings) == *"run"*"off"* ]]
+}
+
+guest
+ctl 2 'how it is started is not known' "has no 'arg'" start web
+ctl 0 'a machine with words for QEMU' '' add run disk --args '-nodefaults -display none -m 16'
+ctl 0 'it is started' 'runs' start run
+ok 'and its guest runs' until_true 120 counts_on
+ctl 4 'not twice' 'runs already' start run
+ctl 0 'which is shown' 'run  *running' list
+ctl 4 'it has to be off for a checkpoint' 'runs' checkpoint run r1
+ctl 2 'turning it off: asks first' '--yes' stop --now run
+stop_daemon
+ok 'it does not need the daemon' counts_on
+start_daemon A=
+ckptctl vm stop run >"$work/stop" 2>&1 &
+waiting=$!
+ok 'told to shut down, which it cannot' until_true 20 eval '[[ $(ckptctl vm progress run) == *stop* ]]'
+ctl 0 'that shows' 'what: *stop' progress run
+ctl 4 'nothing else is done to it meanwhile' "'stop' is being done" checkpoint run r1
+ctl 0 'it is given up' 'given up' cancel run
+wait $waiting
+like 'and whoever waited is told' "$?$(cat "$work/stop")" '1.*nobody waits any more'
+ctl 3 'nothing is left to be given up' 'nothing is being done' cancel run
+ctl 0 'it is turned off' 'is off' stop --yes --now run
+ctl 3 'that it is' 'does not run' stop --yes --now run
+ctl 0 'a checkpoint' 'offline' checkpoint run r1
+at_r1=$(count)
+ctl 0 'it is started again' 'runs' start run
+ok 'and writes' until_true 120 eval 'counts_on && [ "$(count)" != "$at_r1" ]'
+ctl 0 'it goes back while it runs' 'gone back to r1; it is off' apply --yes run r1
+is 'to what it was' "$(count)" "$at_r1"
+ctl 0 'once more' '' start run
+words=$(tr '\0' ' ' <"/proc/$(cat "$work/run/run.pid")/cmdline")
+like 'nothing of its disk is cached here, and a full store pauses it' "$words" \
+	'cache.direct=on.*discard=unmap.*werror=stop,rerror=stop'
+ok 'it runs' until_true 120 eval 'counts_on && [ "$(count)" != "$at_r1" ]'
+extra='disk@r1 '
+killed off 'c1 k1' apply --yes run r1
+extra=
+is 'killed when it was off: the disk is as it was' "$([ "$(count)" != "$at_r1" ]; echo $?)" 0
+ctl 0 'and is started once more' '' start run
+ctl 0 'a checkpoint is deleted while it runs' '' delete --yes run r1
+ok 'which it does not notice' until_true 120 counts_on
+ctl 0 'off' '' stop --yes --now run
+ctl 0 'and forgotten' '' remove run
+ctl 0 'one that QEMU does not take' '' add run disk --args '-no-such-option'
+ctl 1 'is not started, and QEMU says why' 'no-such-option' start run
+ctl 0 'nor kept' '' remove run
 
 # ---- clients that mean no good ----
 

@@ -44,7 +44,7 @@ enum cli_option_id {
 	OPT_LOW_WATER, OPT_ERROR_IF_NO_SPACE, OPT_NO_SPACE_TIMEOUT,
 	OPT_MERGE_RATE, OPT_MERGE_SHARE, OPT_MERGE_PAUSED, OPT_DISCARD_PASSDOWN,
 	OPT_WAIT, OPT_WATCH,
-	OPT_POLICY, OPT_QMP, OPT_AGENT, OPT_DIRECTORY, OPT_CONFIG, OPT_QEMU, OPT_ARGS,
+	OPT_POLICY, OPT_QMP, OPT_AGENT, OPT_DIRECTORY, OPT_CONFIG, OPT_QEMU, OPT_ARGS, OPT_NOW,
 	OPT_COUNT
 };
 
@@ -197,6 +197,10 @@ enum ckpt_result run_vm_add(struct cli *cli, char **arg, int count);
 enum ckpt_result run_vm_remove(struct cli *cli, char **arg, int count);
 enum ckpt_result run_vm_list(struct cli *cli, char **arg, int count);
 enum ckpt_result run_vm_show(struct cli *cli, char **arg, int count);
+enum ckpt_result run_vm_start(struct cli *cli, char **arg, int count);
+enum ckpt_result run_vm_stop(struct cli *cli, char **arg, int count);
+enum ckpt_result run_vm_progress(struct cli *cli, char **arg, int count);
+enum ckpt_result run_vm_cancel(struct cli *cli, char **arg, int count);
 enum ckpt_result run_vm_checkpoint(struct cli *cli, char **arg, int count);
 enum ckpt_result run_vm_tree(struct cli *cli, char **arg, int count);
 enum ckpt_result run_vm_apply(struct cli *cli, char **arg, int count);

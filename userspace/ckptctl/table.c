@@ -74,6 +74,8 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	[OPT_CONFIG]	= { 0, "config", "FILE", WORD_DEVICE, "a file to keep a copy of with each checkpoint" },
 	[OPT_QEMU]	= { 0, "qemu", "PROGRAM", WORD_DEVICE, "what runs it; by default qemu-system-x86_64" },
 	[OPT_ARGS]	= { 0, "args", "WORDS", WORD_NEW, "words for QEMU, as '-m 1G -smp 2'" },
+	[OPT_NOW]	= { 0, "now", NULL, WORD_NONE,
+			    "turn it off, as by pulling the plug; what it has not flushed is lost" },
 };
 
 #define BIT(id)	CLI_BIT(OPT_##id)
@@ -198,6 +200,14 @@ const struct cli_command cli_commands[] = {
 	  "forget a machine that has no checkpoints; its volumes stay", run_vm_remove },
 	{ "vm", "list", NULL, { NONE }, PRINTS, "list the machines", run_vm_list },
 	{ "vm", "show", "info", { ONE("VM", WORD_VM) }, PRINTS, "show one machine", run_vm_show },
+	{ "vm", "start", NULL, { ONE("VM", WORD_VM) }, 0,
+	  "run a machine: QEMU with its disks and the words of its description", run_vm_start },
+	{ "vm", "stop", NULL, { ONE("VM", WORD_VM) }, BIT(YES) | BIT(NOW),
+	  "have the guest shut down, or turn it off", run_vm_stop },
+	{ "vm", "progress", NULL, { ONE("VM", WORD_VM) }, PRINTS,
+	  "show what is being done to a machine", run_vm_progress },
+	{ "vm", "cancel", NULL, { ONE("VM", WORD_VM) }, 0,
+	  "give up what is being done to a machine", run_vm_cancel },
 	{ "vm", "checkpoint", "create", { ONE("VM", WORD_VM), ONE("NAME", WORD_NEW) }, BIT(KIND),
 	  "take a checkpoint of a machine", run_vm_checkpoint },
 	{ "vm", "tree", NULL, { ONE("VM", WORD_VM) }, BIT(BYTES) | BIT(NO_HEADINGS),

@@ -211,6 +211,87 @@ enum ckpt_result run_vm_show(struct cli *cli, char **arg, int count)
 	return result;
 }
 
+enum ckpt_result run_vm_start(struct cli *cli, char **arg, int count)
+{
+	struct json_object *answer;
+	enum ckpt_result result = ask(cli, "Start", parameters(arg[0]), &answer);
+
+	(void)count;
+	if (!result) {
+		cli_say(cli, "machine %s runs", arg[0]);
+		cli_done(cli, "vm", arg[0], "state", "running", NULL);
+	}
+	json_object_put(answer);
+	return result;
+}
+
+enum ckpt_result run_vm_stop(struct cli *cli, char **arg, int count)
+{
+	bool now = cli_has(cli, OPT_NOW);
+	struct json_object *object, *answer = NULL;
+	enum ckpt_result result = CKPT_DONE;
+
+	(void)count;
+	if (now)
+		result = cli_confirm(cli, "This turns machine %s off; what it has not written is lost. Go on?",
+				     arg[0]);
+	if (result)
+		return result;
+	object = parameters(arg[0]);
+	json_object_object_add(object, "force", json_object_new_boolean(now));
+	result = ask(cli, "Stop", object, &answer);
+	if (!result) {
+		cli_say(cli, "machine %s is off", arg[0]);
+		cli_done(cli, "vm", arg[0], "state", "off", NULL);
+	}
+	json_object_put(answer);
+	return result;
+}
+
+static const struct out_field job_fields[] = {
+	{ "what", OUT_TEXT, false },
+	{ "done", OUT_BYTES, false },
+	{ "total", OUT_BYTES, false },
+	{ NULL, OUT_TEXT, false },
+};
+
+enum ckpt_result run_vm_progress(struct cli *cli, char **arg, int count)
+{
+	struct out *out = out_new(cli, "dm-ckpt.vm-progress.v1", NULL, job_fields);
+	struct json_object *answer, *job = NULL;
+	enum ckpt_result result;
+
+	(void)count;
+	if (!out)
+		return cli->c.error.result;
+	result = vm_call(cli, "Progress", parameters(arg[0]), NULL, NULL, &answer);
+	if (result) {
+		out_drop(out);
+	} else {
+		json_object_object_get_ex(answer, "job", &job);
+		out_text(out, vm_text(job, "what"));
+		out_number(out, vm_number(job, "done"));
+		out_number(out, vm_number(job, "total"));
+		out_end(out);
+	}
+	json_object_put(answer);
+	return result;
+}
+
+enum ckpt_result run_vm_cancel(struct cli *cli, char **arg, int count)
+{
+	struct json_object *answer;
+	enum ckpt_result result = vm_call(cli, "Cancel", parameters(arg[0]), NULL, NULL, &answer);
+
+	(void)count;
+	if (!result) {
+		cli_say(cli, "what was being done to %s is given up", arg[0]);
+		cli_done(cli, "vm", arg[0], NULL);
+	}
+	json_object_put(answer);
+	return result;
+}
+
 enum ckpt_result run_vm_checkpoint(struct cli *cli, char **arg, int count)
 {
 	struct json_object *object = parameters(arg[0]), *answer;

@@ -65,29 +65,31 @@ static struct json_object *answer(const struct back *b)
 	return object;
 }
 
-static enum ckpt_result go_back(struct back *b)
+/* It is off, whether it ran before or not. */
+static void on_off(struct job *job, enum ckpt_result result)
 {
-	enum ckpt_result result = CKPT_DONE;
+	struct back *b = (struct back *)job;
 
-	if (machine_runs(&b->job.vm))
-		result = ckpt_fail(&b->job.error, CKPT_BUSY, "machine %s runs; shut it down first",
-				   b->job.vm.name);
-	if (!result && machine_is_off(&b->disks, &b->job.vm))
+	if (!result)
+		point(POINT_OFF);
+	/* Who has the disks open has changed. */
+	disks_close(&b->disks);
+	if (!result && (disks_open(&b->disks, &job->vm) || machine_is_off(&b->disks, &job->vm)))
 		result = disks_failed(b);
 	if (!result && disks_apply(&b->disks, &b->m))
 		result = disks_failed(b);
 	if (!result)
 		point(POINT_BACK);
-	return result;
+	job_end(job, result, result ? NULL : answer(b));
 }
 
+/* What it holds is kept, or nobody wants it: it is turned off, as is what goes back. */
 static void saved(struct taking *t, enum ckpt_result result)
 {
-	struct back *b = (struct back *)t->job;
-
-	if (!result)
-		result = go_back(b);
-	job_end(&b->job, result, result ? NULL : answer(b));
+	if (result)
+		job_end(t->job, result, NULL);
+	else
+		machine_end(t->job, false, on_off);
 }
 
 void operation_apply(struct request *r, struct daemon *daemon)

@@ -77,18 +77,17 @@ void operation_add(struct request *r, struct daemon *daemon)
 	vm_file_free(&f);
 }
 
-/* Its checkpoints would be nobody's. */
+/* Its checkpoints would be nobody's, as would be what is to be cleared up. */
 static enum ckpt_result may_forget(const struct vm_file *f, struct ckpt_error *e)
 {
-	struct manifests list;
-	enum ckpt_result result = manifest_list(f->directory, &list, e);
-
-	if (!result && (list.count || list.damaged))
-		result = ckpt_fail(e, CKPT_BUSY,
-				   "machine %s has %zu checkpoints in %s; delete those first", f->name,
-				   list.count + list.damaged, f->directory);
-	manifest_list_free(&list);
-	return result;
+	if (manifest_any(f->directory, MANIFEST_WHOLE))
+		return ckpt_fail(e, CKPT_BUSY, "machine %s has checkpoints in %s; delete those first",
+				 f->name, f->directory);
+	if (manifest_any(f->directory, MANIFEST_NEW) || manifest_any(f->directory, MANIFEST_GONE))
+		return ckpt_fail(e, CKPT_BUSY,
+				 "a checkpoint of machine %s is half-made or half-removed in %s; when its store is open the next command clears that up",
+				 f->name, f->directory);
+	return CKPT_DONE;
 }
 
 void operation_remove(struct request *r, struct daemon *daemon)

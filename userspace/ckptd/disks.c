@@ -175,6 +175,17 @@ enum ckpt_result disks_take(struct disks *d, struct manifest *m)
 	return result;
 }
 
+bool disks_is_named(const struct disks *d, const struct manifest *m)
+{
+	struct ckpt_part part[VM_DISKS_MAX];
+	size_t count = parts_of(d, m, part);
+
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(part[i].checkpoint->name, m->name))
+			return false;
+	return true;
+}
+
 enum ckpt_result disks_name(struct disks *d, const struct manifest *m)
 {
 	struct ckpt_part part[VM_DISKS_MAX];

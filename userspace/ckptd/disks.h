@@ -37,6 +37,9 @@ enum ckpt_result disks_take(struct disks *d, struct manifest *m);
 /* Give the checkpoint's part in the store the name that it has in the manifest. */
 enum ckpt_result disks_name(struct disks *d, const struct manifest *m);
 
+/* Has it that already? */
+bool disks_is_named(const struct disks *d, const struct manifest *m);
+
 /* Is a checkpoint of that name possible?  CKPT_BUSY if a volume has one. */
 enum ckpt_result disks_may_name(struct disks *d, const char *name);
 

@@ -26,6 +26,7 @@ struct job {
 	double seconds_left;		/* below 0: that cannot be told */
 	/* NULL: it cannot be cancelled.  Ends the job, now or later, with a failure. */
 	void (*cancel)(struct job *job);
+	void *part;			/* that of it which is at work, for cancel() */
 	/* Called once by job_end(): its own things are to be freed, and the job itself. */
 	void (*free)(struct job *job);
 };

@@ -8,18 +8,30 @@
 #include "libckpt/device.h"
 #include "machine.h"
 
-bool machine_runs(const struct vm_file *f)
+int machine_monitor(const struct vm_file *f)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool runs;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err;
 
 	if (fd < 0)
-		return true;
+		return -1;
 	strcpy(address.sun_path, f->qmp);
-	/* EAGAIN: others wait there already. */
-	runs = !connect(fd, (struct sockaddr *)&address, sizeof(address)) || errno == EAGAIN;
+	if (!connect(fd, (struct sockaddr *)&address, sizeof(address)))
+		return fd;
+	err = errno;
 	close(fd);
+	errno = err;
+	return -1;
+}
+
+bool machine_runs(const struct vm_file *f)
+{
+	int fd = machine_monitor(f);
+	/* Others may wait there already; and what cannot be told is not "off". */
+	bool runs = fd >= 0 || (errno != ENOENT && errno != ECONNREFUSED);
+
+	if (fd >= 0)
+		close(fd);
 	return runs;
 }
 

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Whether a machine runs, and what is done to one that does not. */
+/* Whether a machine runs, starting it, and ending it. */
 #ifndef CKPTD_MACHINE_H
 #define CKPTD_MACHINE_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "disks.h"
+#include "jobs.h"
 #include "vm_file.h"
+
+#define MACHINE_START_SECONDS	120u	/* until QEMU has opened what it wants to */
+#define MACHINE_END_SECONDS	30u	/* for it to end when told to */
+#define MACHINE_DOWN_SECONDS	300u	/* for the guest to shut down */
+
+/* Connect to its monitor: a descriptor that does not block, or -1 with errno. */
+int machine_monitor(const struct vm_file *f);
 
 /* Does anybody listen at its monitor's socket? */
 bool machine_runs(const struct vm_file *f);
@@ -16,5 +25,24 @@ bool machine_runs(const struct vm_file *f);
  * disks hold may change at any time, and is not what it looks like.
  */
 enum ckpt_result machine_is_off(struct disks *d, const struct vm_file *f);
+
+/*
+ * What follows is part of a job and ends, perhaps at once, with a call of @done; a failure
+ * is left in the job's error.
+ */
+typedef void (*machine_fn)(struct job *job, enum ckpt_result result);
+
+/* Run QEMU with the machine's disks, which are opened if need be. */
+void machine_start(struct job *job, struct disks *d, machine_fn done);
+
+/*
+ * Have QEMU end: as when the power goes, or with @down after the guest has shut down.
+ * Not running is success.
+ */
+void machine_end(struct job *job, bool down, machine_fn done);
+
+/* The words that start it, for machine_start() and for people; free with machine_words_free(). */
+char **machine_words(const struct vm_file *f, char path[VM_DISKS_MAX][PATH_MAX]);
+void machine_words_free(char **words);
 
 #endif

@@ -291,6 +291,17 @@ bool manifest_next(const char *directory, enum manifest_state state, void **at,
 	return false;
 }
 
+bool manifest_any(const char *directory, enum manifest_state state)
+{
+	char id[CKPT_UUID_LEN];
+	void *at = NULL;
+	bool any = manifest_next(directory, state, &at, id);
+
+	if (at)
+		closedir(at);
+	return any;
+}
+
 static int by_age(const void *a, const void *b)
 {
 	const struct manifest *m = a, *n = b;

@@ -99,6 +99,9 @@ void manifest_list_free(struct manifests *list);
 /* By name or id; NULL if there is none. */
 const struct manifest *manifest_find(const struct manifests *list, const char *name);
 
+/* Is there any folder in @state? */
+bool manifest_any(const char *directory, enum manifest_state state);
+
 /*
  * The next folder in @state, in no order: *@at is NULL at first and is freed here at the
  * end, which is false.

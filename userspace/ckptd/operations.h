@@ -14,9 +14,15 @@ void operation_any(struct request *r, void *daemon);
 /* describe.c: {"vm", "volume": [...], and what else a description may have}; {"vm"} */
 void operation_add(struct request *r, struct daemon *daemon);
 void operation_remove(struct request *r, struct daemon *daemon);
+/* power.c: {"vm"}; {"vm", "force"?} */
+void operation_start(struct request *r, struct daemon *daemon);
+void operation_stop(struct request *r, struct daemon *daemon);
+/* power.c: {"vm"}; {"vm"}: what is being done to it, whatever that is */
+void operation_progress(struct request *r, struct daemon *daemon);
+void operation_cancel(struct request *r, struct daemon *daemon);
 /* take.c: {"vm", "name", "kind"?}; kind is standard, production or production-only. */
 void operation_take(struct request *r, struct daemon *daemon);
-/* back.c: {"vm", "checkpoint"} */
+/* back.c: {"vm", "checkpoint", "save_current"?} */
 void operation_apply(struct request *r, struct daemon *daemon);
 /* show.c: {}; {"vm"}; {"vm"} */
 void operation_list(struct request *r, struct daemon *daemon);

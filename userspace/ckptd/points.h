@@ -21,15 +21,8 @@
 	/* renaming: */ \
 	POINT(RENAMED, "renamed")	/* the manifest, and not yet the store */ \
 	/* going back: */ \
-	POINT(MEANT, "meant")		/* it is noted down, nothing was done */ \
 	POINT(OFF, "off")		/* the machine that ran has ended */ \
-	POINT(BACK, "back")		/* the disks are those of the checkpoint */ \
-	POINT(LOADED, "loaded")		/* memory too, the guest does not run yet */ \
-	POINT(RESUMED, "resumed")	/* it runs */ \
-	/* of a machine that runs: */ \
-	POINT(FROZEN, "frozen")		/* its file systems are frozen */ \
-	POINT(STOPPED, "stopped")	/* the guest stands still */ \
-	POINT(RUNNING, "running")	/* it runs on, its memory is being written */
+	POINT(BACK, "back")		/* the disks are those of the checkpoint */
 
 #define POINT_ID(id, name) POINT_##id,
 enum point {

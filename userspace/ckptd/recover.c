@@ -37,16 +37,15 @@ static enum ckpt_result remove_all(struct disks *d, const struct vm_file *f,
 	return result;
 }
 
+/* One whose name somebody else has in the store meanwhile is a checkpoint all the same. */
 static enum ckpt_result name_all(struct disks *d, const struct vm_file *f, struct ckpt_error *e)
 {
 	struct manifests list;
 	enum ckpt_result result = manifest_list(f->directory, &list, e);
 
 	for (size_t i = 0; i < list.count; i++)
-		if (disks_name(d, &list.m[i])) {
-			*e = d->c.error;
-			result = e->result;
-		}
+		if (!disks_is_named(d, &list.m[i]) && disks_name(d, &list.m[i]))
+			d->c.warn(d->c.error.text);
 	manifest_list_free(&list);
 	return result;
 }
@@ -72,16 +71,9 @@ enum ckpt_result recover_open(struct disks *d, const struct vm_file *f, struct c
 /* Is there anything that the store has to be asked for? */
 static bool has_any(const struct vm_file *f)
 {
-	char id[CKPT_UUID_LEN];
-	bool any = false;
-
-	for (int state = MANIFEST_NEW; state <= MANIFEST_GONE; state++) {
-		void *at = NULL;
-
-		while (manifest_next(f->directory, (enum manifest_state)state, &at, id))
-			any = true;
-	}
-	return any;
+	return manifest_any(f->directory, MANIFEST_NEW) ||
+	       manifest_any(f->directory, MANIFEST_WHOLE) ||
+	       manifest_any(f->directory, MANIFEST_GONE);
 }
 
 static void recover_one(const char *name, void *arg)
