@@ -17,7 +17,7 @@ DM = '/dev/mapper/'
 STORE = 'bench-store'
 
 # Words of a store's status, as Documentation/admin-guide/device-mapper/dm-ckpt.rst has them.
-FIELDS = {'mode': 1, 'commits': 9, 'layers': 13, 'freeing': 15, 'moved': 16, 'copied': 17,
+FIELDS = {'mode': 1, 'used': 4, 'reserved': 5, 'journal': 6, 'cached': 8, 'commits': 9, 'layers': 13, 'freeing': 15, 'moved': 16, 'copied': 17,
           'freed': 18, 'merge': 19, 'left': 22}
 
 
@@ -35,13 +35,13 @@ def seconds(what, *args):
 
 # ---- devices on memory ----
 
-def ram_disks(nr, mib):
+def ram_disks(nr, mib, filled=True):
     """That many of that size.  All their memory is there afterwards, so that no first write of a
-    page is measured."""
+    page is measured; unless that does not matter, and would be too much."""
     run('modprobe', '-r', 'brd')
     run('modprobe', 'brd', 'rd_nr=%d' % nr, 'rd_size=%d' % (mib << 10))
     disks = ['/dev/ram%d' % i for i in range(nr)]
-    for disk in disks:
+    for disk in disks if filled else []:
         fill(disk, 0, mib * MIB)
     return disks
 
@@ -59,6 +59,31 @@ def loop(mib):
         clean()
         agent.do_unloop(device)
         os.unlink(path)
+
+
+@contextlib.contextmanager
+def null_disks(nr, mib, **settings):
+    """That many null_blk disks on memory, with what else the driver can set, while needed."""
+    config = '/sys/kernel/config'
+    run('modprobe', 'configfs')
+    run('modprobe', 'null_blk', 'nr_devices=0')
+    if not os.path.ismount(config):
+        run('mount', '-t', 'configfs', 'none', config)
+    paths = ['%s/nullb/bench%d' % (config, i) for i in range(nr)]
+    for path in paths:
+        os.mkdir(path)
+        for key, value in dict(memory_backed=1, size=mib, **settings, power=1).items():
+            with open('%s/%s' % (path, key), 'w') as f:
+                f.write(str(value))
+    disks = ['/dev/bench%d' % i for i in range(nr)]
+    try:
+        for disk in disks:
+            fill(disk, 0, mib * MIB)
+        yield disks
+    finally:
+        clean()
+        for path in paths:
+            os.rmdir(path)
 
 
 def fill(path, offset, length, part=MIB, byte=b'\xa5'):
@@ -83,6 +108,20 @@ def scatter(path, offsets, length=4096):
     os.close(fd)
 
 
+def read(path, offset, length=4096):
+    content = mmap.mmap(-1, length)
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECT)
+    if os.preadv(fd, [content], offset) != length:
+        raise OSError('short read of %s' % path)
+    os.close(fd)
+
+
+def flush(path):
+    fd = os.open(path, os.O_RDWR)
+    os.fsync(fd)
+    os.close(fd)
+
+
 # ---- stores and volumes ----
 
 def sectors_of(disk):
@@ -90,10 +129,18 @@ def sectors_of(disk):
         return int(f.read())
 
 
+def statistics_of(disk):
+    with open('/sys/class/block/%s/stat' % os.path.basename(os.path.realpath(disk))) as f:
+        return [int(word) for word in f.read().split()]
+
+
 def writes_of(disk):
     """How many it has completed."""
-    with open('/sys/class/block/%s/stat' % os.path.basename(os.path.realpath(disk))) as f:
-        return int(f.read().split()[4])
+    return statistics_of(disk)[4]
+
+
+def sectors_written(disk):
+    return statistics_of(disk)[6]
 
 
 def store(disk, *features):
@@ -123,6 +170,15 @@ def checkpoint(name, *volumes):
 def status(field):
     word = agent.do_status(STORE).split()[3:][FIELDS[field]]
     return int(word) if word.isdigit() else word
+
+
+def both(field):
+    """What there is, and of how much."""
+    return [int(word) for word in status(field).split('/')]
+
+
+def part(field):
+    return both(field)[0]
 
 
 def wait_for(what, step=0.002, limit=300):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""usage: main.py [--quick] [--json FILE] [SCENARIO]...
+"""usage: main.py [--quick] [--repeat N] [--counting] [--json FILE] [SCENARIO]...
 
 Measure in the test machine, print a table, and leave the same as JSON. A scenario
 is a module in scenarios/ with a function run(bench), which calls bench.add().
@@ -28,9 +28,9 @@ import machine      # noqa: E402
 
 
 class Bench:
-    def __init__(self, quick):
+    def __init__(self, quick, repeat):
         self.quick = quick
-        self.repeat = 3 if quick else 5
+        self.repeat = repeat or (3 if quick else 5)
         self.scenario = None
         self.rows = []
 
@@ -39,7 +39,8 @@ class Bench:
         one to the other is a least one, or if it is negative, a largest one."""
         middle = statistics.median(values)
         row = {'scenario': self.scenario, 'system': system, 'metric': metric, 'unit': unit,
-               'value': middle, 'spread': (max(values) - min(values)) / middle if middle else 0}
+               'value': middle, 'spread': (max(values) - min(values)) / middle if middle else 0,
+               'ratio_to_linear': None}
         if per:
             if peer == 'dm-linear':
                 row['ratio_to_linear'] = statistics.median(values) / statistics.median(per)
@@ -96,6 +97,7 @@ def main():
     names = sorted(modules)
     parser = argparse.ArgumentParser(description='Measure dm-ckpt in the test machine.')
     parser.add_argument('--quick', action='store_true', help='less of everything')
+    parser.add_argument('--repeat', type=int, metavar='N', help='so often (5, or 3 if quick)')
     parser.add_argument('--json', metavar='FILE', help='add the rows to those in it')
     parser.add_argument('--counting', action='store_true',
                         help='those that want a machine which counts instructions; else the others')
@@ -104,7 +106,7 @@ def main():
     if unknown := set(args.scenario) - set(names):
         parser.error('no such scenario: ' + ' '.join(sorted(unknown)))
 
-    bench = Bench(args.quick)
+    bench = Bench(args.quick, args.repeat)
     before_us = load(args.json) if args.json else []
     broken = False
     line('scenario', 'system', 'metric', 'value', 'spread', 'unit', 'ratio', 'to', 'goal', 'met')
