@@ -3,7 +3,8 @@
 """usage: plot.py BENCH.JSON DIRECTORY
 
 Draw the curve of depth, what a read costs through so many layers, as DIRECTORY/depth.svg: for
-each system in relation to its own depth 1, on scales that double."""
+each system in relation to its own depth 1, on scales that double. And what each system takes more
+than dm-linear, as DIRECTORY/over.svg, on a scale of decades."""
 
 import json
 import math
@@ -59,12 +60,49 @@ def draw(data, title):
     return '\n'.join(out + ['</svg>', ''])
 
 
+def over(rows):
+    """(situation, [(system, instructions more than dm-linear)])"""
+    found = {}
+    for row in rows:
+        if row.get('over_linear', 0) > 0:
+            found.setdefault(row['metric'], []).append((row['system'], row['over_linear']))
+    return found.items()
+
+
+def draw_over(data):
+    names = sorted({name for _, bars in data for name, _ in bars})
+    colours = dict(zip(names, COLOURS + ['#b8a13a', '#777777']))
+    bar, y, left, decade = 14, 50, 150, 80
+    out = []
+    for situation, bars in data:
+        out.append(text(left - 8, y + bar * len(bars) / 2 + 4, situation, 'end'))
+        for name, value in bars:
+            width = decade * math.log10(max(value, 1))
+            out += ['<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/>'
+                    % (left, y, width, bar - 2, colours[name]),
+                    text(left + width + 5, y + bar - 4, '%s: %.0f' % (name, value), 'start', 11)]
+            y += bar
+        y += 10
+    return '\n'.join(
+        ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif">'
+         % (WIDTH + 80, y), '<rect width="100%" height="100%" fill="white"/>',
+         text(20, 24, 'Instructions for a 4 KiB transfer, more than dm-linear takes', 'start', 14),
+         *out, '</svg>', ''])
+
+
+def save(drawing, name):
+    with open(os.path.join(sys.argv[2], name), 'w') as f:
+        f.write(drawing)
+
+
 def main():
     with open(sys.argv[1]) as f:
-        data = curves(json.load(f), 'instructions')
-    if data:
-        with open(os.path.join(sys.argv[2], 'depth.svg'), 'w') as f:
-            f.write(draw(data, 'Instructions for a 4 KiB read, depth 1 being 1'))
+        rows = json.load(f)
+    depth, more = curves(rows, 'instructions'), over(rows)
+    if depth:
+        save(draw(depth, 'Instructions for a 4 KiB read, depth 1 being 1'), 'depth.svg')
+    if more:
+        save(draw_over(more), 'over.svg')
 
 
 if __name__ == '__main__':

@@ -8,10 +8,24 @@
 over the same devices on memory: machine.ram_disks(2, ...) has made them before, the first of that
 size. machine.clean() takes all of it away."""
 
+import contextlib
+
 import machine
 from machine import DM, agent
 
 ORIGIN, STORE = '/dev/ram0', '/dev/ram1'
+
+
+@contextlib.contextmanager
+def on(origin, store):
+    """Over these devices, for as long as it takes."""
+    global ORIGIN, STORE
+    before = ORIGIN, STORE
+    ORIGIN, STORE = origin, store
+    try:
+        yield
+    finally:
+        ORIGIN, STORE = before
 
 
 class Raw:

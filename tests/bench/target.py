@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What fio gets through a device, by target.fio."""
+
+import json
+import os
+
+import machine
+
+JOB = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'target.fio')
+CASES = [('4 KiB random read', 'randread', '4k'), ('4 KiB random write', 'randwrite', '4k'),
+         ('1 MiB read', 'read', '1m'), ('1 MiB write', 'write', '1m')]
+
+
+def fio(disk, rw, bs, mib, seconds=0, number=0, jobs=1):
+    """Transfers in a second: for so many seconds, or so many of them."""
+    os.environ.update(BENCH_DISK=disk, BENCH_RW=rw, BENCH_BS=bs, BENCH_SIZE='%dm' % mib,
+                      BENCH_SECONDS=str(seconds or 60), BENCH_NUMBER=str(number),
+                      BENCH_TIMED='0' if number else '1', BENCH_JOBS=str(jobs))
+    out = machine.run('fio', '--output-format=json', JOB)
+    job = json.loads(out[out.index('{'):])['jobs'][0]
+    return job['read' if 'read' in rw else 'write']['iops']
