@@ -326,7 +326,7 @@ enum ckpt_result run_vm_apply(struct cli *cli, char **arg, int count)
 	(void)count;
 	if (!save)
 		result = cli_confirm(cli,
-				     "This has machine %s go back to %s; what is in no checkpoint is lost (--save-current NAME keeps it). Go on?",
+				     "This has machine %s go back to %s; it is turned off if it runs, and what is in no checkpoint is lost (--save-current NAME keeps it). Go on?",
 				     arg[0], arg[1]);
 	if (result)
 		return result;

@@ -1,0 +1,102 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# ckptd itself, with no machines to look after: how it is started and ended, and clients that
+# mean no good.
+
+cd "$(dirname "$0")/../.." || exit 1
+work=$(mktemp -d) || exit 1
+export CKPT_CONFDIR=$work/conf CKPT_STATEDIR=$work/state CKPT_RUNDIR=$work/run
+export PATH=$PWD/build/userspace:$PATH
+daemon=
+trap '[ -z "$daemon" ] || kill -KILL $daemon 2>/dev/null; rm -rf "$work"' EXIT
+n=0 failures=0
+
+# is 'what' COMMAND...: it succeeds, and says nothing.
+is() {
+	local what=$1 out status
+	shift
+	out=$("$@" 2>&1 </dev/null)
+	status=$?
+	n=$((n + 1))
+	if [ "$status$out" = 0 ]; then
+		echo "ok $n - $what"
+	else
+		echo "not ok $n - $what"
+		echo "# status $status: ${out//$'\n'/$'\n'# }"
+		failures=$((failures + 1))
+	fi
+}
+
+# As systemd does it: descriptor 3 listens, and it tells another socket what becomes of it.
+activated() {
+	timeout 60 python3 - "$work" <<-'PYTHON'
+	import os, socket, sys
+	work = sys.argv[1]
+	told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+	told.bind(work + '/notify')
+	told.settimeout(20)
+	listener = socket.socket(socket.AF_UNIX)
+	listener.bind(work + '/passed')
+	listener.listen(8)
+	pid = os.fork()
+	if not pid:
+	    os.dup2(listener.fileno(), 3)
+	    os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1', NOTIFY_SOCKET=work + '/notify',
+	                      WATCHDOG_PID=str(os.getpid()), WATCHDOG_USEC='1000000')
+	    os.execvp('ckptd', ['ckptd'])
+	def until(word):
+	    while word not in told.recv(200):
+	        pass
+	until(b'READY=1')
+	client = socket.socket(socket.AF_UNIX)
+	client.settimeout(20)
+	client.connect(work + '/passed')
+	client.sendall(b'{"method":"dm-ckpt.vm.List"}\0')
+	answer = client.recv(1000)
+	if answer != b'{"parameters":{"vms":[]}}\0':
+	    print(answer)
+	until(b'WATCHDOG=1')
+	until(b'WATCHDOG=1')
+	os.kill(pid, 15)
+	until(b'STOPPING=1')
+	status = os.waitpid(pid, 0)[1]
+	if status or not os.path.exists(work + '/passed'):
+	    print('status', status)
+	PYTHON
+}
+
+start() {
+	ckptd &
+	daemon=$!
+	for _ in $(seq 100); do
+		ckptctl vm list >/dev/null 2>&1 && return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+ended() {
+	kill "$1"
+	for _ in $(seq 100); do
+		kill -0 "$1" 2>/dev/null || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+is 'it takes a socket that is passed on, and tells of itself' activated
+start
+is 'by itself it makes one for nobody else' [ "$(stat -c '%a %F' "$work/run/ckptd.sock")" = '600 socket' ]
+is 'clients that mean no good' timeout 100 python3 tests/unit/hostile.py "$work/run/ckptd.sock"
+is 'after them it is the same one' kill -0 $daemon
+is 'told to end it does' ended $daemon
+is 'and takes its socket along' [ ! -e "$work/run/ckptd.sock" ]
+start
+kill -KILL $daemon
+wait $daemon 2>/dev/null
+start
+is 'a socket that a killed one has left is no hindrance' ckptctl --quiet vm list --no-headings
+
+echo "1..$n"
+[ $failures = 0 ]
