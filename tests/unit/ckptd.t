@@ -31,7 +31,7 @@ is() {
 # As systemd does it: descriptor 3 listens, and it tells another socket what becomes of it.
 activated() {
 	timeout 60 python3 - "$work" <<-'PYTHON'
-	import os, socket, sys
+	import atexit, os, socket, sys
 	work = sys.argv[1]
 	told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 	told.bind(work + '/notify')
@@ -45,6 +45,8 @@ activated() {
 	    os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1', NOTIFY_SOCKET=work + '/notify',
 	                      WATCHDOG_PID=str(os.getpid()), WATCHDOG_USEC='1000000')
 	    os.execvp('ckptd', ['ckptd'])
+	atexit.register(lambda: status is None and os.kill(pid, 9))
+	status = None
 	def until(word):
 	    while word not in told.recv(200):
 	        pass
