@@ -384,7 +384,7 @@ static void do_round(struct ckpt_store *store, struct round *round)
 	empty = ckpt_journal_empty(&store->journal);
 	if (!empty)
 		store->commits++;
-	else if (!bio_list_empty(&round->flushes))
+	else if (!bio_list_empty(&round->flushes) || !list_empty(&round->txns))
 		flush_data(store, round);
 	if (!empty)
 		WRITE_ONCE(store->data_written, false);

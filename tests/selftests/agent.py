@@ -41,10 +41,10 @@ class Failure(Exception):
     """An answer that is no errno."""
 
 
-def ioctl(command, name, flags=0, payload=b'', size=1 << 16):
+def ioctl(command, name, flags=0, payload=b'', size=1 << 16, targets=0):
     """Returns flags, open count, event number, device number, payload."""
     total = HEADER.size + max(len(payload), size)
-    head = HEADER.pack(4, 0, 0, total, HEADER.size, 1 if command == 'load' else 0, 0, flags,
+    head = HEADER.pack(4, 0, 0, total, HEADER.size, targets, 0, flags,
                        0, 0, 0, os.fsencode(name), b'')
     buffer = bytearray(total)
     buffer[:len(head)] = head
@@ -72,11 +72,15 @@ def drop_node(name):
         os.unlink(node(name))
 
 
-def load(name, sectors, target, params, readonly):
-    text = os.fsencode(params) + b'\0'
-    text += bytes(-len(text) % 8)
-    spec = SPEC.pack(0, int(sectors), 0, SPEC.size + len(text), os.fsencode(target))
-    ioctl('load', name, READONLY if readonly else 0, spec + text)
+# A table is made of pieces: start, sectors, target, parameters.
+def load(name, readonly, *pieces):
+    payload = b''
+    for start, sectors, target, params in pieces:
+        text = os.fsencode(params) + b'\0'
+        text += bytes(-len(text) % 8)
+        payload += SPEC.pack(int(start), int(sectors), 0, SPEC.size + len(text),
+                             os.fsencode(target)) + text
+    ioctl('load', name, READONLY if readonly else 0, payload, targets=len(pieces))
 
 
 def resume(name):
@@ -86,7 +90,7 @@ def resume(name):
 def do_create(name, sectors, target, params='', mode='rw'):
     ioctl('create', name)
     try:
-        load(name, sectors, target, params, mode == 'ro')
+        load(name, mode == 'ro', (0, sectors, target, params))
         resume(name)
     except OSError:
         ioctl('remove', name)
@@ -94,7 +98,11 @@ def do_create(name, sectors, target, params='', mode='rw'):
 
 
 def do_load(name, sectors, target, params='', mode='rw'):
-    load(name, sectors, target, params, mode == 'ro')
+    load(name, mode == 'ro', (0, sectors, target, params))
+
+
+def do_load_pieces(name, *words):
+    load(name, False, *zip(words[0::4], words[1::4], words[2::4], words[3::4]))
 
 
 def do_resume(name):

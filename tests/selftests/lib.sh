@@ -17,6 +17,7 @@
 # Commands that go through agent.py; what they say is in $out, the error in $err:
 #
 #	create NAME SECTORS TARGET 'PARAMS' [ro], load the same, resume NAME,
+#	load_pieces NAME {START SECTORS TARGET 'PARAMS'}...
 #	suspend NAME [noflush] [nolockfs], remove NAME..., deferred NAME, clear NAME
 #	info NAME, status NAME [noflush], table NAME [inactive]
 #	message NAME WORD..., pages NAME WORD...	(a list or diff, all of it)
@@ -131,7 +132,7 @@ agent() {
 	[ "$err" = 0 ]
 }
 
-for f in create load resume suspend remove deferred clear info status table message pages \
+for f in create load load_pieces resume suspend remove deferred clear info status table message pages \
 	remember unchanged mark log fill fill_up filled counters resize_loop holds same md5 flush discard zero damage patch_super devices clean io; do
 	eval "$f() { agent $f \"\$@\"; }"
 done
