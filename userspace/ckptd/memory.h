@@ -16,13 +16,18 @@ struct memory_control {
 	atomic_bool cancel;		/* seen between two pieces */
 	atomic_uint_fast64_t stream;	/* bytes of the stream that are done */
 	atomic_uint_fast64_t file;	/* bytes of the file that are done */
-	uint64_t total;			/* of the stream, when it is read back; else 0 */
+	atomic_uint_fast64_t total;	/* of the stream, when it is read back; else 0 */
 };
+
+#define MEMORY_WAIT_MS	100		/* after so long a cancel is seen at the latest */
+
+/* Wait a little for a descriptor that does not block. */
+void memory_wait(int fd, short events);
 
 /*
  * Read @in to its end into PATH.new, all of it durable.  An end is no success: only who
  * fed the stream knows whether it was whole, and then calls memory_publish().  On a failure
- * nothing is left, and what fed the stream is to find its other end closed.
+ * nothing is left.
  */
 enum ckpt_result memory_write(int in, const char *path, struct memory_control *control,
 			      struct ckpt_error *e);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/crc32c.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,6 +22,13 @@ struct image {
 	struct memory_entry *entry;
 	uint64_t frames, stream, index;
 };
+
+void memory_wait(int fd, short events)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+
+	poll(&p, 1, MEMORY_WAIT_MS);
+}
 
 static enum ckpt_result rotten(struct image *m, const char *what)
 {
@@ -107,7 +115,7 @@ static enum ckpt_result get_index(struct image *m)
 	struct stat st;
 	__le32 begin[2];
 	size_t bytes;
-	u32 crc;
+	u32 crc = 0;
 
 	if (fstat(m->fd, &st))
 		return ckpt_fail_errno(m->e, errno, "memory image %s cannot be read", m->path);
@@ -136,8 +144,10 @@ static enum ckpt_result give(struct image *m, int out, const char *p, size_t siz
 
 		if (atomic_load(&m->control->cancel))
 			return ckpt_fail(m->e, CKPT_FAILED, "the memory image was cancelled");
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+			memory_wait(out, POLLOUT);
 			continue;
+		}
 		if (n < 0)
 			return ckpt_fail_errno(m->e, errno, "QEMU does not take its memory back");
 		p += n;

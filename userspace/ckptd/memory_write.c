@@ -4,6 +4,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <linux/crc32c.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,11 +138,12 @@ static enum ckpt_result fill(struct image *m, int in, size_t *size)
 	for (*size = 0; *size < MEMORY_FRAME;) {
 		ssize_t n = read(in, m->raw + *size, MEMORY_FRAME - *size);
 
-		/* Who cancels also puts an end to the stream, so that no read waits. */
 		if (atomic_load(&m->control->cancel))
 			return ckpt_fail(m->e, CKPT_FAILED, "the memory image was cancelled");
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+			memory_wait(in, POLLIN);
 			continue;
+		}
 		if (n < 0)
 			return ckpt_fail_errno(m->e, errno, "QEMU's memory cannot be read");
 		if (!n)
@@ -187,7 +189,7 @@ static enum ckpt_result put_all(struct image *m, int in)
 			result = put_frame(m, size);
 	}
 	if (!result && !m->stream)
-		result = ckpt_fail(m->e, CKPT_FAILED, "QEMU gave nothing of its memory");
+		result = ckpt_fail(m->e, CKPT_FAILED, "QEMU gave nothing of its memory: it may have ended");
 	return result ? result : put_index(m);
 }
 

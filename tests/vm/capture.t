@@ -1,0 +1,226 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Memory of real guests: captured while they run, and given back, whatever goes wrong."""
+
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from guest import DRIVER, Guest, Monitor, Points, driver, said  # noqa: E402
+
+point = Points()
+# What the driver runs while the guest stands still: note all of its memory.
+NOTE = ("import sys; sys.path.insert(0, sys.argv[1]); from guest import *; m = Monitor(sys.argv[2]);"
+        "m('pmemsave', val=0, size=RAM, filename=sys.argv[3])")
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def note(guest, name):
+    """A monitor has one client at a time, so the test lets go of its own."""
+    guest.monitor.close()
+    return f'python3 -c "{NOTE}" {HERE} {guest.path("b")} {guest.path(name)}'
+
+
+def again(guest):
+    guest.monitor = Monitor(guest.path("b"))
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def left(guest):
+    return [n for n in os.listdir(guest.folder) if n.startswith("image")]
+
+
+def give_back(image, then, what, *more):
+    """Paused, memory is what it was then to the last byte; told to run, it counts on from there."""
+    guest = Guest(*more, incoming=True)
+    point(said(driver("paused", guest.path("a"), image))[0] == 0, f"{what}: QEMU takes it back")
+    point(guest.memory() == then, f"{what}: memory is what it was at that instant, all of it")
+    guest.end()
+    guest = Guest(*more, incoming=True)
+    said(driver("restore", guest.path("a"), image))
+    point(guest.status() == "running" and guest.counts(), f"{what}: the guest counts on")
+    count = int.from_bytes(then[0x600:0x604], "little")
+    numbers = guest.serial()
+    point(numbers and 0 <= numbers[0] - count <= 512, f"{what}: from where it was")
+    guest.end()
+
+
+def capture(what, way, *more):
+    guest = Guest(*more)
+    guest.counts()
+    time.sleep(random.random())
+    code, text = said(driver("capture", guest.path("a"), guest.path("image"), note(guest, "then")))
+    again(guest)
+    point(code == 0 and f"way {way} " in text, f"{what}: captured, {way}")
+    point(guest.status() == "running" and guest.counts(), f"{what}: the guest runs on")
+    point(left(guest) == ["image"], f"{what}: there is an image and nothing else")
+    on = {c["capability"] for c in guest.monitor("query-migrate-capabilities") if c["state"]}
+    point(not on & {"background-snapshot", "pause-before-switchover"}, f"{what}: QEMU is as it was")
+    if code == 0:
+        give_back(guest.path("image"), read(guest.path("then")), what, *more)
+    return guest
+
+
+def damaged(guest):
+    image = bytearray(read(guest.path("image")))
+    image[len(image) // 2] ^= 1
+    with open(guest.path("rotten"), "wb") as f:
+        f.write(image)
+    other = Guest(incoming=True)
+    code, text = said(driver("restore", other.path("a"), guest.path("rotten")))
+    point(code == 8 and "checksum" in text, "a damaged image is refused")
+    point(not other.serial(), "and nothing of that guest ever ran")
+    other.end()
+
+
+def refuse(guest, what, code, text, expected):
+    point(code != 0 and expected in text, f"{what}: said so")
+    point(guest.status() == "running" and guest.counts(), f"{what}: the guest runs on")
+    point(not left(guest), f"{what}: nothing is left")
+
+
+def failures():
+    guest = Guest()
+    guest.counts()
+    a, image = guest.path("a"), guest.path("image")
+    refuse(guest, "disks that fail", *said(driver("capture", a, image, "false")), "disks")
+    refuse(guest, "cancelled at once", *said(driver("capture", a, image, "true", "0")), "cancelled")
+    for ms in 20, 60, 120:
+        code, text = said(driver("capture", a, image, "sleep 0.1", str(ms)))
+        point(code == 0 or "cancelled" in text, f"cancelled after {ms} ms, or just done")
+        point(guest.status() == "running" and guest.counts(), "the guest runs on")
+        point(code == 0 or not left(guest), "nothing is left")
+        if code == 0:
+            os.unlink(image)
+    limited = ["sh", "-c", f"trap '' XFSZ; ulimit -f 16; exec {DRIVER} capture {a} {image} true"]
+    process = subprocess.Popen(limited, stdout=subprocess.PIPE, text=True)
+    refuse(guest, "an image that does not fit", *said(process), "cannot be written")
+    # The one that takes it dies: nobody is left to read what QEMU writes.
+    process = driver("capture", a, image, "sleep 0.5")
+    time.sleep(0.8)
+    process.kill()
+    said(process)
+    if guest.status() == "paused":
+        guest.monitor("cont")
+    point(guest.status() == "running" and guest.counts(), "the driver killed: the guest runs on")
+    guest.end()
+
+
+def killed():
+    guest = Guest()
+    guest.counts()
+    process = driver("capture", guest.path("a"), guest.path("image"), f"kill -9 {guest.process.pid}")
+    code, text = said(process)
+    point(code != 0 and "may have ended" in text, "QEMU killed in the middle: said so")
+    point(not left(guest), "QEMU killed in the middle: nothing is left")
+    guest.end()
+
+
+class Proxy:
+    """Between the driver and the monitor: cuts the first connection after a command."""
+
+    def __init__(self, guest, after):
+        self.path, self.to, self.after = guest.path("proxy"), guest.path("a"), after
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen()
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        cut = True
+        while True:
+            client, _ = self.listener.accept()
+            qemu = socket.socket(socket.AF_UNIX)
+            qemu.connect(self.to)
+            threading.Thread(target=self.back, args=(qemu, client), daemon=True).start()
+            while message := socket.recv_fds(client, 65536, 1):
+                data, fds = message[0], message[1]
+                if not data:
+                    break
+                socket.send_fds(qemu, [data], fds)
+                for fd in fds:
+                    os.close(fd)
+                if cut and b'"%s"' % self.after.encode() in data:
+                    cut = False
+                    time.sleep(0.2)
+                    break
+            for s in client, qemu:
+                s.shutdown(socket.SHUT_RDWR)
+                s.close()
+
+    @staticmethod
+    def back(qemu, client):
+        try:
+            while data := qemu.recv(65536):
+                client.sendall(data)
+        except OSError:
+            pass
+
+
+def cut():
+    for command in "query-status", "getfd", "stop":
+        guest = Guest()
+        guest.counts()
+        proxy = Proxy(guest, command)
+        # What is done to the disks takes longer than the monitor lives.
+        code, text = said(driver("capture", proxy.path, guest.path("image"), "sleep 1"))
+        refuse(guest, f"a monitor that closes after '{command}'", code, text, "monitor")
+        guest.end()
+
+
+def serve(guest, words):
+    """A monitor that says just this, to whoever comes."""
+    path = guest.path("false")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+
+    def run():
+        client, _ = listener.accept()
+        if words:
+            try:
+                client.sendall(words)
+            except OSError:
+                pass
+        time.sleep(30)
+    threading.Thread(target=run, daemon=True).start()
+    return path
+
+
+def strange():
+    greeting = json.dumps({"QMP": {"version": {}, "capabilities": []}}).encode()
+    for what, words, expected in (
+            ("says nothing", None, "libvirt"), ("is none", b"220 smtp ready\r\n", "not JSON"),
+            ("is another's", b'{"hello": 1}\n', "no monitor"),
+            ("never ends", greeting + b'{"a": "' + b"x" * (2 << 20), "too much"),
+            ("nests", greeting + b'{"a":' * 100, "not JSON")):
+        guest = Guest()
+        path = serve(guest, words)
+        code, text = said(driver("capture", path, guest.path("image")))
+        point(code != 0 and expected in text and not left(guest), f"a monitor that {what}: given up")
+        guest.end()
+
+
+running = capture("a guest", "background")
+damaged(running)
+running.end()
+# QEMU refuses background snapshots with memory that is shared with others.
+shared = ("-object", f"memory-backend-file,id=ram,size=32M,mem-path={tempfile.gettempdir()},share=on",
+          "-machine", "pc,memory-backend=ram")
+capture("shared memory", "stopped", *shared).end()
+failures()
+killed()
+cut()
+strange()
+point.end()

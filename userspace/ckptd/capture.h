@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Memory and devices of a guest, at the same instant as its disks.
+ *
+ * "background": the guest is stopped, its disks are taken, and QEMU writes each page as it
+ * was then while the guest runs again.  "stopped", where QEMU or its host refuses that, or
+ * the guest is paused: it stands still until all of its memory is written.
+ *
+ * Whatever fails, and when it is cancelled, the guest runs on if it ran before, and
+ * nothing is left of the image.
+ */
+#ifndef CKPTD_CAPTURE_H
+#define CKPTD_CAPTURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "libckpt/error.h"
+
+#define CAPTURE_ANSWER_SECONDS	30u	/* of QEMU to one command */
+#define CAPTURE_STALL_SECONDS	60u	/* without a byte of memory: given up */
+#define CAPTURE_RECOVER_SECONDS	60u	/* to have the guest run after a failure */
+
+struct capture;
+
+struct capture_state {
+	const char *way;		/* "background" or "stopped"; "" before that is known */
+	char note[300];			/* why it is not "background"; or "" */
+	uint64_t standstill_us;		/* by QEMU's clock; 0: it has not run again yet */
+	uint64_t disks_us;		/* of that, what disks() took */
+	uint64_t stream, stream_total;	/* bytes of memory done; total: at most, 0: unknown */
+	uint64_t file;			/* bytes of the image */
+};
+
+struct capture_ops {
+	/*
+	 * The guest stands still: take the disks, and whatever else is to be of this
+	 * instant, and be quick.  A failure ends the capture.
+	 */
+	enum ckpt_result (*disks)(void *arg, struct ckpt_error *e);
+	/*
+	 * The monitor was lost while the guest may stand still: another connection, as of
+	 * qmp_open(), or -1 if nobody listens there any more.  May be NULL.
+	 */
+	int (*reconnect)(void *arg);
+	/* Four times a second; may be NULL. */
+	void (*progress)(void *arg, const struct capture_state *s);
+	/*
+	 * The end: the image is durable under its name, or @e says what was wrong; then
+	 * what disks() took is to be removed, if it was called.  @c is freed afterwards.
+	 */
+	void (*done)(void *arg, enum ckpt_result result, const struct capture_state *s,
+		     const struct ckpt_error *e);
+};
+
+/* @monitor is as of qmp_open().  NULL with errno. */
+struct capture *capture_start(sd_event *event, int monitor, const char *image,
+			      const struct capture_ops *ops, void *arg);
+
+/* It ends soon, with a failure unless it was just done. */
+void capture_cancel(struct capture *c);
+
+#endif

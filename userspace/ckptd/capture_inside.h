@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the two files of a capture share. */
+#ifndef CKPTD_CAPTURE_INSIDE_H
+#define CKPTD_CAPTURE_INSIDE_H
+
+#include "capture.h"
+#include "pump.h"
+#include "qmp.h"
+
+#define CAPTURE_TICK_US	250000u
+
+enum capture_phase {
+	CAPTURE_RUNNING,
+	CAPTURE_RECOVERING,	/* it has failed: the guest is made to run */
+	CAPTURE_ENDING,		/* all is there; QEMU is put back to how it was */
+};
+
+struct capture {
+	sd_event *event;
+	const struct capture_ops *ops;
+	void *arg;
+	char *image;
+	struct qmp *qmp;		/* NULL: the monitor was lost */
+	struct pump *pump;
+	sd_event_source *tick;
+	int pipe;			/* QEMU's end, until it has it */
+	enum capture_phase phase;
+	struct capture_state state;
+	struct ckpt_error error;
+	uint64_t stopped_us;		/* by QEMU's clock */
+	uint64_t moved_us;
+	uint64_t failed_at;		/* seconds */
+	bool was_running, runs_again;
+	bool is_background;
+	bool is_foreign;		/* the migration is somebody else's: hands off */
+	bool has_disks, has_completed, has_image, has_failed_migration;
+	bool is_asking;			/* one round of recovery is on its way */
+};
+
+void capture_call(struct capture *c, const char *command, struct json_object *arguments, qmp_fn fn);
+void capture_capabilities(struct capture *c, bool background, bool live, qmp_fn fn);
+void capture_connect(struct capture *c, int monitor);	/* c->qmp is NULL if that fails */
+void capture_end(struct capture *c);
+
+/* capture_recover.c: the first failure counts, and the guest is to run again. */
+void capture_fail(struct capture *c, const struct ckpt_error *e);
+
+/* Called at each tick while that is so. */
+void capture_recover(struct capture *c);
+
+/* Does query-migrate say that a migration has not ended? */
+bool capture_is_migrating(struct json_object *value);
+
+#endif

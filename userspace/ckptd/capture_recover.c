@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * After a failure: QEMU's migration is cancelled or, in the background, let end, and at every tick the guest is told to
+ * run until it is seen to, as QEMU refuses that before the migration has ended.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "capture_inside.h"
+#include "json_stream.h"
+
+static uint64_t seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec;
+}
+
+bool capture_is_migrating(struct json_object *value)
+{
+	static const char * const ended[] = { "none", "completed", "failed", "cancelled" };
+	const char *status = json_stream_text(value, "status");
+
+	for (size_t i = 0; status && i < sizeof(ended) / sizeof(*ended); i++)
+		if (!strcmp(status, ended[i]))
+			return false;
+	return status;
+}
+
+static void on_ignored(void *arg, struct json_object *value, const struct ckpt_error *e)
+{
+	(void)arg;
+	(void)value;
+	(void)e;
+}
+
+static void on_off(void *arg, struct json_object *value, const struct ckpt_error *e)
+{
+	(void)value;
+	(void)e;
+	capture_end(arg);
+}
+
+static void on_cont(void *arg, struct json_object *value, const struct ckpt_error *e)
+{
+	struct capture *c = arg;
+
+	(void)value;
+	(void)e;		/* the next tick looks */
+	c->is_asking = false;
+}
+
+static void on_status(void *arg, struct json_object *value, const struct ckpt_error *e)
+{
+	const char *status = json_stream_text(value, "status");
+	struct capture *c = arg;
+
+	if (e || !status) {
+		c->is_asking = false;
+	} else if (c->was_running && strcmp(status, "running") && strcmp(status, "shutdown")) {
+		capture_call(c, "cont", NULL, on_cont);
+	} else {
+		c->phase = CAPTURE_ENDING;
+		c->has_image = false;
+		capture_capabilities(c, false, false, on_off);
+	}
+}
+
+static void on_migrate(void *arg, struct json_object *value, const struct ckpt_error *e)
+{
+	struct capture *c = arg;
+
+	if (!e && !capture_is_migrating(value))
+		capture_call(c, "query-status", NULL, on_status);
+	else
+		c->is_asking = false;
+}
+
+static bool connect_again(struct capture *c)
+{
+	int fd = c->ops->reconnect(c->arg);
+
+	c->is_asking = false;
+	if (fd < 0)
+		return false;
+	capture_connect(c, fd);
+	return c->qmp;
+}
+
+void capture_recover(struct capture *c)
+{
+	if (seconds() - c->failed_at > CAPTURE_RECOVER_SECONDS) {
+		ckpt_fail(&c->error, c->error.result,
+			  "%.700s; and QEMU cannot be brought to have the guest run: look at its monitor",
+			  c->error.text);
+		capture_end(c);
+		return;
+	}
+	if (c->is_foreign || (!c->qmp && !connect_again(c))) {
+		capture_end(c);
+		return;
+	}
+	if (c->is_asking)
+		return;
+	c->is_asking = true;
+	capture_call(c, "query-migrate", NULL, on_migrate);
+}
+
+void capture_fail(struct capture *c, const struct ckpt_error *e)
+{
+	if (c->phase != CAPTURE_RUNNING)
+		return;
+	c->phase = CAPTURE_RECOVERING;
+	c->error = *e;
+	c->failed_at = seconds();
+	/* What QEMU still writes is read away, so that it comes to an end. */
+	pump_free(c->pump);
+	c->pump = NULL;
+	/* A background snapshot is never cancelled, for what drain.h says. */
+	if (!c->is_foreign && !c->is_background && !c->has_failed_migration)
+		capture_call(c, "migrate_cancel", NULL, on_ignored);
+}

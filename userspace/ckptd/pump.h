@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A memory image is written or read in a thread, while the event loop goes on. */
+#ifndef CKPTD_PUMP_H
+#define CKPTD_PUMP_H
+
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+#include "memory.h"
+
+struct pump;
+
+/* Called from the event loop, once; pump_free() may be called from it. */
+typedef void (*pump_fn)(void *arg, enum ckpt_result result, const struct ckpt_error *e);
+
+/*
+ * Write (@save) or read the image at @path.  *@fd is the other end of the pipe, for QEMU
+ * and the caller's to close.  NULL with errno.
+ */
+struct pump *pump_start(sd_event *event, bool save, const char *path, int *fd, pump_fn fn,
+			void *arg);
+
+const struct memory_control *pump_control(const struct pump *p);
+
+/*
+ * If it is still at it, it is cancelled and not called back: what QEMU still gives
+ * is read away (see drain.h), even if the disk hangs, and what was written is removed.  NULL is fine.
+ */
+void pump_free(struct pump *p);
+
+#endif
