@@ -5,10 +5,6 @@
 # of making, renaming and deleting one, and a machine started and ended. (tests/unit/ckptd.t has
 # clients that mean no good.)
 
-if [ "${SELFTEST_SKIP-}" = ckptctl ]; then
-	echo '1..0 # SKIP one kernel is enough for this'
-	exit
-fi
 . "$(dirname "$0")/lib.sh"
 
 export CKPT_CONFDIR=$work/conf CKPT_STATEDIR=$work/state CKPT_RUNDIR=$work/run NO_COLOR=1 LC_ALL=C.UTF-8
