@@ -17,7 +17,8 @@ DM = '/dev/mapper/'
 STORE = 'bench-store'
 
 # Words of a store's status, as Documentation/admin-guide/device-mapper/dm-ckpt.rst has them.
-FIELDS = {'mode': 1, 'used': 4, 'reserved': 5, 'journal': 6, 'cached': 8, 'commits': 9, 'layers': 13, 'freeing': 15, 'moved': 16, 'copied': 17,
+FIELDS = {'mode': 1, 'used': 4, 'reserved': 5, 'journal': 6, 'cached': 8, 'commits': 9,
+          'layers': 13, 'freeing': 15, 'moved': 16, 'copied': 17,
           'freed': 18, 'merge': 19, 'left': 22}
 
 
@@ -84,6 +85,23 @@ def null_disks(nr, mib, **settings):
         clean()
         for path in paths:
             os.rmdir(path)
+
+
+@contextlib.contextmanager
+def one_cpu():
+    """An emulated CPU takes milliseconds to interrupt another, which a wake-up does.  So a latency
+    that is not to be that of the emulator is measured on one."""
+    path = '/sys/devices/system/cpu/cpu1/online'
+    online = os.path.exists(path)
+    if online:
+        with open(path, 'w') as f:
+            f.write('0')
+    try:
+        yield
+    finally:
+        if online:
+            with open(path, 'w') as f:
+                f.write('1')
 
 
 def fill(path, offset, length, part=MIB, byte=b'\xa5'):
