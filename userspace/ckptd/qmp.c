@@ -116,6 +116,13 @@ static void give_up(struct qmp *q)
 		abort();
 }
 
+/* Found by who reads or by who writes, whichever is first. */
+static void has_closed(struct qmp *q)
+{
+	ckpt_fail(&q->error, CKPT_FAILED, "QEMU has closed its monitor: it may have ended");
+	give_up(q);
+}
+
 static void send_call(struct call *c)
 {
 	struct qmp *q = c->q;
@@ -126,6 +133,7 @@ static void send_call(struct call *c)
 		struct cmsghdr header;
 	} control = { 0 };
 	struct msghdr m = { .msg_iov = part, .msg_iovlen = 2 };
+	ssize_t n;
 
 	if (c->fd >= 0) {
 		m.msg_control = &control;
@@ -137,7 +145,10 @@ static void send_call(struct call *c)
 	}
 	c->is_sent = true;
 	/* They are short: a socket without room for one has nobody that reads. */
-	if (sendmsg(q->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)(part[0].iov_len + 1)) {
+	n = sendmsg(q->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) {
+		has_closed(q);
+	} else if (n != (ssize_t)(part[0].iov_len + 1)) {
 		ckpt_fail(&q->error, CKPT_FAILED, "QEMU's monitor does not take commands any more");
 		give_up(q);
 	}
@@ -305,8 +316,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *arg)
 			take_in(q, bytes, (size_t)n);
 			continue;
 		}
-		ckpt_fail(&q->error, CKPT_FAILED, "QEMU has closed its monitor: it may have ended");
-		give_up(q);
+		has_closed(q);
 	}
 	q->inside--;
 	release(q);
