@@ -73,7 +73,8 @@ fill $dm/other 9 0 1048576
 event_before=$(event)
 ok 'fill it' fill_all v 1
 ok "with $((full / 4)) of $mib MiB" test $full -gt $((mib * 4 / 2))
-ok 'it says that it is full' space_is full
+# That calms down when nobody has failed for a quarter of a second, if single units are free.
+ok 'it says that it is full' until_true 10 eval 'space_is full || { fill_all v 1; space_is full; }'
 is 'nothing waits' "$(field $f_queued)" 0
 ok 'low, then full: that was told' test "$(event)" -ge $((event_before + 2))
 is 'it can be written' "$(field $f_mode)" rw
