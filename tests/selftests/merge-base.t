@@ -366,6 +366,7 @@ until_true 10 eval '[ "$(field $f_copied)" -gt "$copied_before" ]'
 fill $dm/disk 15 0 65536
 message st commit
 ok "a write beside the flush of the base ($(left) units are left)" test "$(left)" -gt 0
+load slow "$sectors" linear "$loop_origin 0" && suspend slow && resume slow || bail "$err $out"
 ok 'it merges' settle
 ok 'the volume passes through' passthrough
 ok 'it has both' eval 'holds $dm/disk 15 0 65536 && holds $dm/disk 14 65536 65536'
