@@ -169,7 +169,8 @@ def do_clean():
         time.sleep(0.02)
 
 
-LOOP_SET_FD, LOOP_CLR_FD, LOOP_SET_CAPACITY, LOOP_CTL_GET_FREE = 0x4c00, 0x4c01, 0x4c07, 0x4c82
+LOOP_SET_FD, LOOP_CLR_FD, LOOP_SET_CAPACITY, LOOP_SET_BLOCK_SIZE, LOOP_CTL_GET_FREE = \
+    0x4c00, 0x4c01, 0x4c07, 0x4c09, 0x4c82
 
 
 def do_loop(path, mib):
@@ -197,6 +198,13 @@ def do_resize_loop(dev, path, mib):
     os.truncate(path, int(mib) << 20)
     with open(dev, 'rb') as d:
         fcntl.ioctl(d, LOOP_SET_CAPACITY)
+
+
+def do_loop_sectors(dev, size):
+    """The loop device has sectors of so many bytes from now on."""
+    with open(dev, 'rb') as d:
+        fcntl.ioctl(d, blk.BLKFLSBUF)       # what is cached is in the way
+        fcntl.ioctl(d, LOOP_SET_BLOCK_SIZE, int(size))
 
 
 def do_clear(name):

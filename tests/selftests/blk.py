@@ -17,6 +17,7 @@ BLKDISCARD = 0x1277
 BLKZEROOUT = 0x127f
 BLKGETSIZE64 = 0x80081272
 BLKFLSBUF = 0x1261
+BLKSSZGET = 0x1268
 
 CHUNK = 1 << 20
 # Not a power of two, so that no two sectors near each other begin at one place of it.
@@ -88,6 +89,12 @@ class Device:
 
     def flush(self):
         os.fsync(self.fd)
+
+    def sector(self):
+        """Bytes of what it can write at least."""
+        size = bytearray(4)
+        fcntl.ioctl(self.fd, BLKSSZGET, size)
+        return struct.unpack('i', size)[0]
 
     def discard(self, offset, length):
         fcntl.ioctl(self.fd, BLKDISCARD, struct.pack('QQ', offset, length))

@@ -37,6 +37,7 @@ class Test:
         self.device = Device(device, write=command != "same")
         self.model = Model(model)
         self.block = block * SECTOR
+        self.sector = self.device.sector()
         self.seed = seed
         self.random = random.Random(seed)
         self.count = 0
@@ -102,8 +103,9 @@ class Test:
             self.wouldblock += 1
             old = self.model.read(offset, length)
             have = self.device.read(offset, length)
-            for at in range(0, length, SECTOR):
-                if have[at:at + SECTOR] not in (old[at:at + SECTOR], content[at:at + SECTOR]):
+            for at in range(0, length, self.sector):
+                end = at + self.sector
+                if have[at:end] not in (old[at:end], content[at:end]):
                     raise Wrong('a write with NOWAIT of %d bytes at %d has left byte %d wrong' %
                                 (length, offset, offset + at))
             self.device.write(offset, content)
@@ -115,7 +117,7 @@ class Test:
             return
         self.count += 1
         fn(offset, length)
-        self.check(fn.__name__, offset, length, 2 * SECTOR)
+        self.check(fn.__name__, offset, length, 2 * self.sector)
 
     def check_all(self, what):
         if self.device.size <= 64 << 20:
@@ -140,9 +142,14 @@ class Test:
         cluster = CLUSTER * self.block
         yield from range(cluster, self.device.size, cluster)
 
+    def whole(self, sectors):
+        """Of 512 bytes, in bytes, and up to the next of those that the device has."""
+        return -(-sectors * SECTOR // self.sector) * self.sector
+
     def sweep(self):
         block = self.block // SECTOR
-        cases = [(o * SECTOR, s * SECTOR) for o in OFFSETS[block] for s in SIZES[block]]
+        cases = [(self.whole(o), self.whole(s)) for o in OFFSETS[block] for s in SIZES[block]]
+        cases = list(dict.fromkeys(cases))
         step = (max(s for _, s in cases) // self.block + 3) * self.block
         kinds = [self.write, self.dsync]
         at = 0
@@ -168,8 +175,8 @@ class Test:
             self.operate([self.zero, self.discard][i % 2], at - self.block + offset, length)
         for base in [CLUSTER * self.block, leaf]:
             if base + CLUSTER * self.block < self.device.size:
-                self.operate(self.zero, base - 3 * self.block - SECTOR, 5 * self.block)
-                self.operate(self.write, base - SECTOR, 2 * SECTOR)
+                self.operate(self.zero, base - 3 * self.block - self.sector, 5 * self.block)
+                self.operate(self.write, base - self.sector, 2 * self.sector)
                 self.operate(self.discard, base - 2 * self.block, 4 * self.block)
 
     def random_operations(self, count):
@@ -182,9 +189,9 @@ class Test:
         for _ in range(count):
             r = self.random
             around = r.choice([4 * self.block, cluster + 2 * self.block])
-            offset = r.choice(centres) + r.randrange(-around, around, SECTOR)
+            offset = r.choice(centres) + r.randrange(-around, around, self.sector)
             length = r.choice([2 * self.block, 2 * self.block, cluster + self.block])
-            length = r.randrange(SECTOR, length + 1, SECTOR)
+            length = r.randrange(self.sector, length + 1, self.sector)
             if r.random() < 0.3:        # whole blocks are worth a try of their own
                 offset -= offset % self.block
                 length = -(-length // self.block) * self.block
@@ -200,8 +207,9 @@ class Test:
         for _ in range(count):
             r = self.random
             fn = r.choice(kinds)
-            offset = r.randrange(0, self.device.size, SECTOR)
-            length = r.randrange(SECTOR, r.choice([self.block, 4 * self.block, cluster]) + 1, SECTOR)
+            offset = r.randrange(0, self.device.size, self.sector)
+            length = r.choice([self.block, 4 * self.block, cluster])
+            length = r.randrange(self.sector, length + 1, self.sector)
             if fn == self.discard or r.random() < 0.4:
                 offset -= offset % self.block
                 length = -(-length // self.block) * self.block

@@ -27,7 +27,8 @@
 #	same DEV DEV [OFFSET LENGTH], md5 DEV [OFFSET LENGTH], flush DEV
 #	discard DEV OFFSET LENGTH, zero DEV OFFSET LENGTH, damage FILE OFFSET LENGTH
 #		(bytes), patch_super FILE OFFSET HEX		(both copies, checksums and all)
-#	fill_up, filled, counters, resize_loop DEV FILE MIB	(see agent.py)
+#	fill_up, filled, counters, resize_loop DEV FILE MIB, loop_sectors DEV BYTES
+#		(see agent.py)
 #	io ...						(see iotest.py)
 #
 # What a test stacks on these, or below them, it names self-*.
@@ -133,7 +134,7 @@ agent() {
 }
 
 for f in create load load_pieces resume suspend remove deferred clear info status table message pages \
-	remember unchanged mark log fill fill_up filled counters resize_loop holds same md5 flush discard zero damage patch_super devices clean io; do
+	remember unchanged mark log fill fill_up filled counters resize_loop loop_sectors holds same md5 flush discard zero damage patch_super devices clean io; do
 	eval "$f() { agent $f \"\$@\"; }"
 done
 unset f
