@@ -174,6 +174,13 @@ static int read_super(struct ckpt_store *store)
 			 store->geometry.sectors, have);
 		return -EIO;
 	}
+	if (ckpt_block_sectors(&store->geometry) << SECTOR_SHIFT <
+	    bdev_logical_block_size(store->bdev)) {
+		ckpt_log(err, store, "store has blocks of %u bytes, but its device has sectors of %u: it belongs on one with smaller sectors",
+			 ckpt_block_sectors(&store->geometry) << SECTOR_SHIFT,
+			 bdev_logical_block_size(store->bdev));
+		return -EINVAL;
+	}
 	if (le64_to_cpu(store->super->features_ro) & ~CKPT_FEATURES_RO) {
 		ckpt_log(warn, store, "it uses features that are not known here and is read-only");
 		store->options.read_only = true;

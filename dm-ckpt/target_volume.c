@@ -72,6 +72,11 @@ static int get_origin(struct dm_target *ti, struct ckpt_target *t, const char *p
 		return fail(ti, "the origin cannot be opened: it is not there, or in use", r);
 	if (t->origin->bdev == t->store->bdev || t->origin->bdev == t->store_dev->bdev)
 		return fail(ti, "the origin is the store", -EINVAL);
+	/* A block that only the store has is merged into it as such. */
+	if (ckpt_block_sectors(&t->store->geometry) << SECTOR_SHIFT <
+	    bdev_logical_block_size(t->origin->bdev))
+		return fail(ti, "the store's blocks are smaller than the sectors of the origin",
+			    -EINVAL);
 	return 0;
 }
 

@@ -82,6 +82,28 @@ fails 'blocks that are smaller than the sectors' EINVAL 'less than a sector of t
 	create st "$size" ckpt-store "$STORE 3 format block_size 1"
 loop_sectors "$STORE" 512
 
+# A store with small blocks, that is moved to a device with larger sectors, and so with its origin.
+store st "$STORE" 64 '3 format block_size 1'
+message st adopt_volume disk $vsize && volume disk $vsize "$ORIGIN" || bail "$err $out"
+message st checkpoint c1 standard disk
+dd if=/dev/urandom of=$dm/disk bs=512 seek=1 count=3 oflag=direct status=none
+md5 $dm/disk
+have=$out
+remove disk
+loop_sectors "$ORIGIN" 4096
+fails 'an origin with sectors larger than blocks' EINVAL 'blocks are smaller than the sectors of the origin' \
+	create disk $vsize ckpt "$dm/st disk $ORIGIN"
+remove st
+loop_sectors "$STORE" 4096
+fails 'a store with sectors larger than blocks' EINVAL 'has blocks of 512 bytes, but its device has sectors of 4096' \
+	create st "$size" ckpt-store "$STORE"
+loop_sectors "$STORE" 512
+loop_sectors "$ORIGIN" 512
+ok 'on small ones again' eval 'create st "$size" ckpt-store "$STORE" && volume disk $vsize "$ORIGIN"'
+md5 $dm/disk
+is 'nothing has changed' "$out" "$have"
+remove disk st
+
 # ---- nothing to flush ----
 
 # flushed DEV WHAT: what a flush or FUA has covered is there if all ends now; nothing is committed
