@@ -4,6 +4,7 @@
 #include <linux/crc32c.h>
 
 #include "base.h"
+#include "compat.h"
 #include "io.h"
 
 /* Nodes' worth of content that are looked at: 16 at each end and 96 in between. */
@@ -117,6 +118,16 @@ void ckpt_base_rest(struct ckpt_target *t)
 		sample_base(t, base);
 }
 
+/* What is written goes through to the origin. */
+static int check_writable(struct ckpt_target *t)
+{
+	if (!(dm_table_get_mode(t->ti->table) & BLK_OPEN_WRITE) || ckpt_origin_writable(t))
+		return 0;
+	ckpt_log(err, t->store, "origin %s is read-only, but volume %s passes writes through to it: use a read-only table",
+		 t->origin->name, t->volume->name);
+	return -EROFS;
+}
+
 int ckpt_base_check(struct ckpt_target *t)
 {
 	struct ckpt_layer *base = base_of(t);
@@ -134,7 +145,7 @@ int ckpt_base_check(struct ckpt_target *t)
 		return -EINVAL;
 	}
 	if (base->heads)
-		return 0;
+		return check_writable(t);
 	if (!base->base->sampled) {
 		ckpt_base_sample(t);
 		return 0;

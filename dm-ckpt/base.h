@@ -12,7 +12,7 @@
 /*
  * Check the origin of a table that is to go live.  The checksum is recorded if it is not known
  * yet and somebody depends on it.  Sleeps; store->admin is held.  -EINVAL: it is the wrong
- * device, which the log says.
+ * device; -EROFS: it is read-only, and the volume would write to it.  The log says so.
  */
 int ckpt_base_check(struct ckpt_target *t);
 

@@ -4,7 +4,6 @@
 #include <linux/slab.h>
 
 #include "base.h"
-#include "compat.h"
 #include "copy.h"
 #include "fault.h"
 #include "io.h"
@@ -73,7 +72,7 @@ static struct ckpt_target *writer(struct ckpt_store *store, const struct ckpt_la
 	if (!owner || owner->type != CKPT_RECORD_VOLUME)
 		return NULL;
 	t = ckpt_live_target(owner->volume);
-	return t && t->origin && dm_table_get_mode(t->ti->table) & BLK_OPEN_WRITE ? t : NULL;
+	return t && ckpt_origin_writable(t) ? t : NULL;
 }
 
 bool ckpt_base_ready(struct ckpt_store *store, const struct ckpt_layer *base)

@@ -11,6 +11,7 @@
 #ifndef CKPT_TARGET_H
 #define CKPT_TARGET_H
 
+#include "compat.h"
 #include "epoch.h"
 #include "store.h"
 
@@ -57,6 +58,15 @@ static inline struct ckpt_layer *ckpt_target_top(const struct ckpt_target *t)
 static inline struct ckpt_target *ckpt_live_target(struct ckpt_volume *volume)
 {
 	return list_first_entry_or_null(&volume->targets, struct ckpt_target, of_volume);
+}
+
+/*
+ * May the origin, if there is one, be written?  Device-mapper opens devices that are read-only for
+ * writing, and the block layer lets bios through to them.  Any context.
+ */
+static inline bool ckpt_origin_writable(const struct ckpt_target *t)
+{
+	return t->origin && t->origin->mode & BLK_OPEN_WRITE && !bdev_read_only(t->origin->bdev);
 }
 
 /* How long bios in flight may keep a command, or a merge, from going on. */

@@ -68,6 +68,10 @@ static int get_origin(struct dm_target *ti, struct ckpt_target *t, const char *p
 	if (!path || !strcmp(path, "-"))
 		return 0;
 	r = dm_get_device(ti, path, dm_table_get_mode(ti->table), &t->origin);
+	/* Most volumes only read it; ckpt_base_check() knows those that do not. */
+	if (r == -EROFS || r == -EACCES)
+		r = dm_get_device(ti, path, dm_table_get_mode(ti->table) & ~BLK_OPEN_WRITE,
+				  &t->origin);
 	if (r)
 		return fail(ti, "the origin cannot be opened: it is not there, or in use", r);
 	if (t->origin->bdev == t->store->bdev || t->origin->bdev == t->store_dev->bdev)

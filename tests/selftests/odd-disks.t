@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Devices that are not like most: with sectors of 4 KiB, without a cache to flush, with FUA.
+# Devices that are not like most: with sectors of 4 KiB, without a cache to flush, with FUA, and
+# an origin that cannot be written.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -179,5 +180,93 @@ if null fua 64 cache_size=1 && [ -e $trace ]; then
 else
 	pass 'a device with FUA # SKIP no null_blk or no tracer here'
 fi
+
+# ---- a base that is read-only ----
+
+read_only() { blockdev --setro "$1" && [ "$(blockdev --getro "$1")" = 1 ]; }
+
+blkdiscard -z "$STORE"
+store st "$STORE" 64
+fill "$ORIGIN" 1
+md5 "$ORIGIN"
+have=$out
+message st create_template golden $vsize && message st clone golden twin || bail "$err $out"
+ok 'a base is read-only' read_only "$ORIGIN"
+ok 'a clone of a template' volume twin $vsize "$ORIGIN"
+ok 'reads it' holds $dm/twin 1
+ok 'and is written' eval 'fill $dm/twin 2 0 65536 && flush $dm/twin'
+ok 'has checkpoints' message st checkpoint c1 standard twin
+fill $dm/twin 3 32768 65536
+ok 'and views' create view $vsize ckpt "$dm/st twin@c1 $ORIGIN" ro
+ok 'which read' eval 'holds $dm/view 2 0 65536 && holds $dm/view 1 65536 1048576'
+remove view
+message st delete_checkpoint twin@c1
+ok 'its layers are merged' settle
+ok 'it has it all' eval 'holds $dm/twin 2 0 32768 && holds $dm/twin 3 32768 65536 && holds $dm/twin 1 98304 1048576'
+remove twin
+message st delete_volume twin && message st delete_template golden
+
+blockdev --setrw "$ORIGIN"
+message st adopt_volume disk $vsize && volume disk $vsize "$ORIGIN" || bail "$err $out"
+remove disk
+read_only "$ORIGIN"
+fails 'a volume that would write to its base' EROFS 'is read-only, but volume disk passes writes through to it: use a read-only table' \
+	create disk $vsize ckpt "$dm/st disk $ORIGIN"
+ok 'with a read-only table' create disk $vsize ckpt "$dm/st disk $ORIGIN" ro
+ok 'it reads' holds $dm/disk 1
+nok 'and is not written' fill $dm/disk 4 0 4096
+remove disk
+blockdev --setrw "$ORIGIN"
+volume disk $vsize "$ORIGIN" && message st checkpoint c1 standard disk || bail "$err $out"
+remove disk
+read_only "$ORIGIN"
+ok 'one with a checkpoint writes to the store' volume disk $vsize "$ORIGIN"
+ok 'as ever' eval 'fill $dm/disk 4 0 1048576 && flush $dm/disk'
+mark
+message st delete_checkpoint disk@c1
+ok 'what is to be merged into the base waits' until_true 10 merge_is wait
+ok 'and is written' eval 'fill $dm/disk 5 0 65536 && flush $dm/disk'
+md5 "$ORIGIN"
+is 'the base is as it was' "$out" "$have"
+nok 'nothing is called damaged' log 'cannot be merged'
+is 'the store is in order' "$(field $f_mode)" rw
+blockdev --setrw "$ORIGIN"
+message st merge resume
+ok 'a base that can be written' eval 'settle && passes_through'
+ok 'takes it in' eval 'holds "$ORIGIN" 5 0 65536 && holds "$ORIGIN" 4 65536 983040 && holds "$ORIGIN" 1 1048576'
+remove disk
+message st delete_volume disk
+
+# What the driver itself refuses to open for writing.
+is_protected() { [ "$(blockdev --getro "$1")" = "$2" ]; }
+protect() {
+	echo "$2" >/sys/module/scsi_debug/parameters/wp &&
+		echo 1 >"/sys/block/${1##*/}/device/rescan" && until_true 5 is_protected "$1" "$2"
+}
+scsi_disk() {
+	scsi=$(echo /sys/bus/pseudo/drivers/scsi_debug/adapter0/host*/target*/*/block/*)
+	scsi=/dev/${scsi##*/}
+	[ -b "$scsi" ]
+}
+if modprobe -a sd_mod scsi_debug 2>/dev/null; then
+	until_true 10 scsi_disk || bail 'scsi_debug makes no disk'
+	vsize=$(blockdev --getsz "$scsi")
+	fill "$scsi" 6 || bail "$scsi: $err $out"
+	message st create_template golden $vsize && message st clone golden twin || bail "$err $out"
+	message st adopt_volume disk $vsize || bail "$err $out"
+	ok 'a disk is write-protected' protect "$scsi" 1
+	fails 'a volume that would write to it' EROFS 'is read-only, but volume disk passes' \
+		create disk $vsize ckpt "$dm/st disk $scsi"
+	ok 'a clone of a template on it' volume twin $vsize "$scsi"
+	ok 'is read and written' eval 'holds $dm/twin 6 && fill $dm/twin 7 0 4096 && holds $dm/twin 7 0 4096'
+	remove twin
+	ok 'without the protection' protect "$scsi" 0
+	ok 'it is written' eval 'volume disk $vsize "$scsi" && fill $dm/disk 8 0 4096'
+	remove disk
+	modprobe -r scsi_debug
+else
+	pass 'a disk is write-protected # SKIP no scsi_debug here'
+fi
+remove st
 
 done_testing
