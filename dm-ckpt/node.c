@@ -839,7 +839,6 @@ int ckpt_cache_init(struct ckpt_store *store)
 
 void ckpt_cache_exit(struct ckpt_store *store)
 {
-	ckpt_shrinker_unregister(store);
 	rcu_barrier();
 	mempool_exit(&store->writes);
 	mempool_exit(&store->tables);

@@ -5,7 +5,10 @@
 
 struct ckpt_store;
 
+/* Sleeps; -ENOMEM. */
 int ckpt_shrinker_register(struct ckpt_store *store);
+
+/* Sleeps until nobody is at it any more.  May be called more than once, or without the other. */
 void ckpt_shrinker_unregister(struct ckpt_store *store);
 
 #endif

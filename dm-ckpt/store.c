@@ -9,6 +9,7 @@
 #include "pressure.h"
 #include "quota.h"
 #include "remap.h"
+#include "shrink.h"
 #include "store.h"
 #include "super.h"
 #include "target.h"
@@ -21,6 +22,8 @@ static DEFINE_MUTEX(stores_lock);
 
 static void store_free(struct ckpt_store *store)
 {
+	/* A leaf that goes gives space back, which is a work of a queue that is about to go. */
+	ckpt_shrinker_unregister(store);
 	if (store->bg_wq) {
 		ckpt_gc_stop(store);
 		ckpt_pressure_exit(store);
