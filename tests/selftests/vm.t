@@ -3,7 +3,7 @@
 #
 # ckptd and 'ckptctl vm': checkpoints of machines that are off, the daemon killed at every point
 # of making, renaming and deleting one, and a machine started and ended. (tests/unit/ckptd.t has
-# clients that mean no good.)
+# clients that mean no good, vm-guest.t guests that run.)
 
 . "$(dirname "$0")/lib.sh"
 
@@ -209,7 +209,6 @@ ctl 0 'it is started' 'runs' start run
 ok 'and its guest runs' until_true 120 counts_on
 ctl 4 'not twice' 'runs already' start run
 ctl 0 'which is shown' 'run  *running' list
-ctl 4 'it has to be off for a checkpoint' 'runs' checkpoint run r1
 ctl 2 'turning it off: asks first' '--yes' stop --now run
 stop_daemon
 ok 'it does not need the daemon' counts_on

@@ -59,6 +59,7 @@ def give_back(image, then, what, *more):
 def capture(what, way, *more):
     guest = Guest(*more)
     guest.counts()
+    bandwidth = guest.monitor("query-migrate-parameters")["max-bandwidth"]
     time.sleep(random.random())
     code, text = said(driver("capture", guest.path("a"), guest.path("image"), note(guest, "then")))
     again(guest)
@@ -67,6 +68,8 @@ def capture(what, way, *more):
     point(left(guest) == ["image"], f"{what}: there is an image and nothing else")
     on = {c["capability"] for c in guest.monitor("query-migrate-capabilities") if c["state"]}
     point(not on & {"background-snapshot", "pause-before-switchover"}, f"{what}: QEMU is as it was")
+    point(guest.monitor("query-migrate-parameters")["max-bandwidth"] == bandwidth,
+          f"{what}: and may write as fast as before")
     if code == 0:
         give_back(guest.path("image"), read(guest.path("then")), what, *more)
     return guest

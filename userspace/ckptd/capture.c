@@ -18,6 +18,7 @@
 
 #include "capture_inside.h"
 #include "json_stream.h"
+#include "points.h"
 
 static uint64_t now_us(void)
 {
@@ -53,13 +54,27 @@ void capture_capabilities(struct capture *c, bool background, bool live, qmp_fn 
 	capture_call(c, "migrate-set-capabilities", arguments, fn);
 }
 
+void capture_put_back(struct capture *c, qmp_fn fn)
+{
+	struct json_object *arguments;
+
+	if (c->bandwidth >= 0) {
+		arguments = json_object_new_object();
+		json_object_object_add(arguments, "max-bandwidth",
+				       json_object_new_int64(c->bandwidth));
+		capture_call(c, "migrate-set-parameters", arguments, NULL);
+	}
+	capture_capabilities(c, false, false, fn);
+}
+
 /* The end, whatever the reason; nothing of it is touched afterwards. */
 void capture_end(struct capture *c)
 {
 	sd_event_source_disable_unref(c->tick);
+	sd_event_source_disable_unref(c->again);
 	qmp_free(c->qmp);
 	pump_free(c->pump);
-	if (c->error.result)
+	if (c->error.result && c->image)
 		memory_discard(c->image);
 	c->ops->done(c->arg, c->error.result, &c->state, &c->error);
 	if (c->pipe >= 0)
@@ -87,7 +102,7 @@ static void finish_if_all(struct capture *c)
 		return;
 	c->error.result = CKPT_DONE;
 	c->phase = CAPTURE_ENDING;
-	capture_capabilities(c, false, false, on_all_off);
+	capture_put_back(c, on_all_off);
 }
 
 static void on_pumped(void *arg, enum ckpt_result result, const struct ckpt_error *e)
@@ -147,8 +162,23 @@ static void on_stopped(void *arg, struct json_object *value, const struct ckpt_e
 	struct capture *c = arg;
 
 	(void)value;
-	if (!went_wrong(c, e) && take_disks(c))
+	if (went_wrong(c, e))
+		return;
+	point(POINT_STOPPED);
+	if (take_disks(c))
 		migrate(c);
+}
+
+static void stop(struct capture *c)
+{
+	struct ckpt_error e = { 0 };
+
+	if (c->ops->stopping && c->ops->stopping(c->arg, &c->state, &e)) {
+		capture_fail(c, &e);
+		return;
+	}
+	point(POINT_STOPPING);
+	capture_call(c, "stop", NULL, on_stopped);
 }
 
 static void on_fd(void *arg, struct json_object *value, const struct ckpt_error *e)
@@ -159,7 +189,7 @@ static void on_fd(void *arg, struct json_object *value, const struct ckpt_error 
 	if (went_wrong(c, e))
 		return;
 	if (c->was_running)
-		capture_call(c, "stop", NULL, on_stopped);
+		stop(c);
 	else
 		migrate(c);
 }
@@ -181,10 +211,17 @@ static void on_parameters(void *arg, struct json_object *value, const struct ckp
 }
 
 /* No limit: who waits for a page that is not written yet is a processor of the guest. */
-static void set_parameters(struct capture *c)
+static void on_query_parameters(void *arg, struct json_object *value, const struct ckpt_error *e)
 {
-	struct json_object *arguments = json_object_new_object();
+	struct json_object *arguments, *bandwidth;
+	struct capture *c = arg;
 
+	if (went_wrong(c, e))
+		return;
+	if (json_object_object_get_ex(value, "max-bandwidth", &bandwidth) &&
+	    json_object_is_type(bandwidth, json_type_int))
+		c->bandwidth = json_object_get_int64(bandwidth);
+	arguments = json_object_new_object();
 	json_object_object_add(arguments, "max-bandwidth", json_object_new_int64(1ll << 40));
 	capture_call(c, "migrate-set-parameters", arguments, on_parameters);
 }
@@ -197,7 +234,7 @@ static void on_live(void *arg, struct json_object *value, const struct ckpt_erro
 	if (went_wrong(c, e))
 		return;
 	c->state.way = "stopped";
-	set_parameters(c);
+	capture_call(c, "query-migrate-parameters", NULL, on_query_parameters);
 }
 
 static void on_background(void *arg, struct json_object *value, const struct ckpt_error *e)
@@ -214,7 +251,7 @@ static void on_background(void *arg, struct json_object *value, const struct ckp
 	if (went_wrong(c, e))
 		return;
 	c->state.way = "background";
-	set_parameters(c);
+	capture_call(c, "query-migrate-parameters", NULL, on_query_parameters);
 }
 
 static void on_query_migrate(void *arg, struct json_object *value, const struct ckpt_error *e)
@@ -280,10 +317,23 @@ static void on_live_cont(void *arg, struct json_object *value, const struct ckpt
 	struct capture *c = arg;
 
 	(void)value;
-	if (e && e->result == CKPT_FAILED && c->phase == CAPTURE_RUNNING && c->qmp)
-		capture_call(c, "cont", NULL, on_live_cont);
-	else
+	if (e && e->result == CKPT_FAILED && c->phase == CAPTURE_RUNNING && c->qmp) {
+		sd_event_source_set_time_relative(c->again, CAPTURE_AGAIN_US);
+		sd_event_source_set_enabled(c->again, SD_EVENT_ONESHOT);
+	} else {
 		went_wrong(c, e);
+	}
+}
+
+static int on_again(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct capture *c = arg;
+
+	(void)source;
+	(void)usec;
+	if (c->phase == CAPTURE_RUNNING && c->qmp && !c->runs_again)
+		capture_call(c, "cont", NULL, on_live_cont);
+	return 0;
 }
 
 static void on_why(void *arg, struct json_object *value, const struct ckpt_error *e)
@@ -334,6 +384,8 @@ static void on_event(void *arg, const char *name, struct json_object *data, uint
 		c->runs_again = true;
 		if (c->stopped_us && usec > c->stopped_us)
 			c->state.standstill_us = usec - c->stopped_us;
+		if (c->phase == CAPTURE_RUNNING && c->has_disks && c->ops->running)
+			c->ops->running(c->arg);
 		finish_if_all(c);
 	} else if (!strcmp(name, "MIGRATION") && status && c->phase == CAPTURE_RUNNING) {
 		on_migration(c, status);
@@ -382,7 +434,7 @@ static void look_at_progress(struct capture *c)
 	}
 }
 
-static int on_tick(sd_event_source *source, uint64_t usec, void *arg)
+int capture_tick(sd_event_source *source, uint64_t usec, void *arg)
 {
 	struct capture *c = arg;
 
@@ -411,9 +463,13 @@ static int set_up(struct capture *c, sd_event *event, int monitor)
 	if (!c->pump)
 		return errno;
 	err = sd_event_add_time_relative(event, &c->tick, CLOCK_MONOTONIC, CAPTURE_TICK_US, 0,
-					 on_tick, c);
+					 capture_tick, c);
+	if (err >= 0)
+		err = sd_event_add_time_relative(event, &c->again, CLOCK_MONOTONIC, 0, 0, on_again,
+						 c);
 	if (err < 0)
 		return -err;
+	sd_event_source_set_enabled(c->again, SD_EVENT_OFF);
 	capture_connect(c, monitor);
 	return c->qmp ? 0 : errno;
 }
@@ -428,6 +484,7 @@ struct capture *capture_start(sd_event *event, int monitor, const char *image,
 		abort();
 	*c = (struct capture){
 		.event = event, .ops = ops, .arg = arg, .pipe = -1, .image = strdup(image), .state.way = "",
+		.bandwidth = -1,
 		.moved_us = now_us(),
 	};
 	err = set_up(c, event, monitor);
@@ -436,6 +493,7 @@ struct capture *capture_start(sd_event *event, int monitor, const char *image,
 		return c;
 	}
 	sd_event_source_disable_unref(c->tick);
+	sd_event_source_disable_unref(c->again);
 	pump_free(c->pump);
 	free(c->image);
 	free(c);

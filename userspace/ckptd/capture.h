@@ -20,6 +20,7 @@
 
 #define CAPTURE_ANSWER_SECONDS	30u	/* of QEMU to one command */
 #define CAPTURE_STALL_SECONDS	60u	/* without a byte of memory: given up */
+#define CAPTURE_RESCUE_SECONDS	20u	/* the same, before anything else is done */
 #define CAPTURE_RECOVER_SECONDS	60u	/* to have the guest run after a failure */
 
 struct capture;
@@ -34,6 +35,14 @@ struct capture_state {
 };
 
 struct capture_ops {
+	/*
+	 * The guest runs and is going to be stopped, in the way @s says: note that where it
+	 * survives us, for capture_rescue().  A failure ends the capture.  May be NULL.
+	 */
+	enum ckpt_result (*stopping)(void *arg, const struct capture_state *s,
+				     struct ckpt_error *e);
+	/* It runs again: what was noted is true no more.  May be NULL. */
+	void (*running)(void *arg);
 	/*
 	 * The guest stands still: take the disks, and whatever else is to be of this
 	 * instant, and be quick.  A failure ends the capture.
@@ -57,6 +66,15 @@ struct capture_ops {
 /* @monitor is as of qmp_open().  NULL with errno. */
 struct capture *capture_start(sd_event *event, int monitor, const char *image,
 			      const struct capture_ops *ops, void *arg);
+
+/*
+ * Who captured a guest was killed between stopping() and running(): have it run, and end
+ * what QEMU is at.  @is_background is the way that was noted, @connect as reconnect above.
+ * Waits until it runs, in no event loop of the caller's, CAPTURE_RESCUE_SECONDS at the
+ * longest; a failure says that it may not.
+ */
+enum ckpt_result capture_rescue(bool is_background, int (*connect)(void *arg), void *arg,
+				struct ckpt_error *e);
 
 /* It ends soon, with a failure unless it was just done. */
 void capture_cancel(struct capture *c);

@@ -8,6 +8,7 @@
 #include "qmp.h"
 
 #define CAPTURE_TICK_US	250000u
+#define CAPTURE_AGAIN_US	2000u	/* before a guest that stands still is told again to run */
 
 enum capture_phase {
 	CAPTURE_RUNNING,
@@ -19,10 +20,10 @@ struct capture {
 	sd_event *event;
 	const struct capture_ops *ops;
 	void *arg;
-	char *image;
+	char *image;			/* NULL: a rescue, there is none */
 	struct qmp *qmp;		/* NULL: the monitor was lost */
 	struct pump *pump;
-	sd_event_source *tick;
+	sd_event_source *tick, *again;
 	int pipe;			/* QEMU's end, until it has it */
 	enum capture_phase phase;
 	struct capture_state state;
@@ -30,6 +31,7 @@ struct capture {
 	uint64_t stopped_us;		/* by QEMU's clock */
 	uint64_t moved_us;
 	uint64_t failed_at;		/* seconds */
+	int64_t bandwidth;		/* QEMU's max-bandwidth as it was; below 0: not known */
 	bool was_running, runs_again;
 	bool is_background;
 	bool is_foreign;		/* the migration is somebody else's: hands off */
@@ -39,8 +41,10 @@ struct capture {
 
 void capture_call(struct capture *c, const char *command, struct json_object *arguments, qmp_fn fn);
 void capture_capabilities(struct capture *c, bool background, bool live, qmp_fn fn);
+void capture_put_back(struct capture *c, qmp_fn fn);	/* QEMU, to how it was */
 void capture_connect(struct capture *c, int monitor);	/* c->qmp is NULL if that fails */
 void capture_end(struct capture *c);
+int capture_tick(sd_event_source *source, uint64_t usec, void *c);
 
 /* capture_recover.c: the first failure counts, and the guest is to run again. */
 void capture_fail(struct capture *c, const struct ckpt_error *e);

@@ -5,6 +5,7 @@
  *
  *	manifest.json	what it is, and what belongs to it
  *	memory.img	memory and devices, if it has those
+ *	stopped		the guest stands still for it, or is about to (take_guest.c)
  *	config-N	the files that were to be kept with it
  *
  * The folder is made as ID.new.  Only when all that is in it is durable is it renamed to
@@ -41,8 +42,8 @@ struct manifest {
 	bool has_memory;
 	uint64_t memory_bytes;		/* of memory.img */
 	uint64_t standstill_us;		/* how long the guest stood still */
-	char way[16];			/* of the memory: "background" or "live"; or "" */
-	char note[300];			/* why it is of another kind than was asked for; or "" */
+	char way[16];			/* of the memory: "background" or "stopped" (capture.h); or "" */
+	char note[300];			/* why it is of another kind or way than usual; or "" */
 };
 
 struct manifests {

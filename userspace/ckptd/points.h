@@ -10,8 +10,12 @@
 #define POINTS(POINT) \
 	/* taking: */ \
 	POINT(BEGUN, "begun")		/* there is a folder, and nothing in the store */ \
+	POINT(STOPPING, "stopping")	/* the guest runs, and is to be stopped now */ \
+	POINT(STOPPED, "stopped")	/* it stands still, nothing is taken */ \
 	POINT(TAKEN, "taken")		/* the store has it, the folder does not say so */ \
 	POINT(COPIED, "copied")		/* the configuration is there */ \
+	POINT(RUNNING, "running")	/* it runs again, its memory is not all there */ \
+	POINT(REMEMBERED, "remembered")	/* its memory is */ \
 	POINT(WRITTEN, "written")	/* all is durable, but for its name */ \
 	POINT(PUBLISHED, "published")	/* it is a checkpoint */ \
 	POINT(NAMED, "named")		/* and called so in the store */ \

@@ -4,6 +4,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "recover.h"
+#include "take.h"
 #include "vms.h"
 
 /* Its part in the store first: what names that must be there until it is gone. */
@@ -31,7 +32,10 @@ static enum ckpt_result remove_all(struct disks *d, const struct vm_file *f,
 	void *at = NULL;
 
 	while (manifest_next(f->directory, state, &at, id)) {
-		one = remove_one(d, f->directory, id, state, e);
+		/* The guest first: it may stand still. */
+		one = state == MANIFEST_NEW ? take_rescue(f, id, e) : CKPT_DONE;
+		if (!one)
+			one = remove_one(d, f->directory, id, state, e);
 		result = one ? one : result;
 	}
 	return result;

@@ -44,7 +44,7 @@ static void take_back(struct taking *t)
 }
 
 /* Everything is durable: make a checkpoint of it. */
-static void finish(struct taking *t, enum ckpt_result result)
+void take_finish(struct taking *t, enum ckpt_result result)
 {
 	const char *directory = t->job->vm.directory;
 	struct ckpt_error *e = &t->job->error;
@@ -53,7 +53,7 @@ static void finish(struct taking *t, enum ckpt_result result)
 		result = manifest_write(directory, &t->m, MANIFEST_NEW, e);
 	if (!result)
 		result = manifest_publish(directory, &t->m, e);
-	if (result && t->has_begun)
+	if (result && t->has_begun && !t->is_left)
 		take_back(t);
 	/* It is one, whatever the store calls it. */
 	if (!result && disks_name(t->disks, &t->m))
@@ -63,7 +63,7 @@ static void finish(struct taking *t, enum ckpt_result result)
 	t->done(t, result);
 }
 
-static enum ckpt_result begin(struct taking *t, const char *kind)
+enum ckpt_result take_begin(struct taking *t, const char *kind)
 {
 	enum ckpt_result result;
 
@@ -75,32 +75,35 @@ static enum ckpt_result begin(struct taking *t, const char *kind)
 	return result;
 }
 
-/* Disks and configuration. */
+enum ckpt_result take_state(struct taking *t)
+{
+	if (disks_take(t->disks, &t->m))
+		return disks_failed(t);
+	return manifest_copy_configs(t->job->vm.directory, &t->m, &t->job->vm.config,
+				     &t->job->error);
+}
+
 static enum ckpt_result take_offline(struct taking *t)
 {
 	enum ckpt_result result;
 
 	if (machine_is_off(t->disks, &t->job->vm))
 		return disks_failed(t);
-	result = begin(t, "offline");
-	if (!result && disks_take(t->disks, &t->m))
-		result = disks_failed(t);
-	if (!result)
-		result = manifest_copy_configs(t->job->vm.directory, &t->m, &t->job->vm.config,
-					       &t->job->error);
-	return result;
+	result = take_begin(t, "offline");
+	return result ? result : take_state(t);
 }
 
 void take_start(struct taking *t)
 {
 	enum ckpt_result result = take_may(t);
 
-	if (!result && machine_runs(&t->job->vm))
-		result = ckpt_fail(&t->job->error, CKPT_BUSY,
-				   "machine %s runs; shut it down first", t->job->vm.name);
+	if (!result && machine_runs(&t->job->vm)) {
+		take_guest(t);
+		return;
+	}
 	if (!result)
 		result = take_offline(t);
-	finish(t, result);
+	take_finish(t, result);
 }
 
 /* ---- as a request ---- */
