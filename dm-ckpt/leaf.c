@@ -194,9 +194,10 @@ void ckpt_leaf_written(struct ckpt_node *node, unsigned int first, unsigned int 
 		if (ok) {
 			struct ckpt_slot *s = &w->live[slot];
 
+			/* First: who sees the block is to see that it is not durable yet. */
+			ckpt_leaf_dirty(node, slot);
 			ckpt_leaf_set(node, slot, le32_to_cpu(s->present) | mask,
 				      le32_to_cpu(s->zero) & ~mask);
-			ckpt_leaf_dirty(node, slot);
 		}
 		first += part;
 		nr -= part;
