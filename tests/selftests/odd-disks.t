@@ -252,17 +252,17 @@ if modprobe -a sd_mod scsi_debug 2>/dev/null; then
 	until_true 10 scsi_disk || bail 'scsi_debug makes no disk'
 	vsize=$(blockdev --getsz "$scsi")
 	fill "$scsi" 6 || bail "$scsi: $err $out"
-	message st create_template golden $vsize && message st clone golden twin || bail "$err $out"
-	message st adopt_volume disk $vsize || bail "$err $out"
+	message st create_template silver $vsize && message st clone silver pair || bail "$err $out"
+	message st adopt_volume other $vsize || bail "$err $out"
 	ok 'a disk is write-protected' protect "$scsi" 1
-	fails 'a volume that would write to it' EROFS 'is read-only, but volume disk passes' \
-		create disk $vsize ckpt "$dm/st disk $scsi"
-	ok 'a clone of a template on it' volume twin $vsize "$scsi"
-	ok 'is read and written' eval 'holds $dm/twin 6 && fill $dm/twin 7 0 4096 && holds $dm/twin 7 0 4096'
-	remove twin
+	fails 'a volume that would write to it' EROFS 'is read-only, but volume other passes' \
+		create other $vsize ckpt "$dm/st other $scsi"
+	ok 'a clone of a template on it' volume pair $vsize "$scsi"
+	ok 'is read and written' eval 'holds $dm/pair 6 && fill $dm/pair 7 0 4096 && holds $dm/pair 7 0 4096'
+	remove pair
 	ok 'without the protection' protect "$scsi" 0
-	ok 'it is written' eval 'volume disk $vsize "$scsi" && fill $dm/disk 8 0 4096'
-	remove disk
+	ok 'it is written' eval 'volume other $vsize "$scsi" && fill $dm/other 8 0 4096'
+	remove other
 	modprobe -r scsi_debug
 else
 	pass 'a disk is write-protected # SKIP no scsi_debug here'
