@@ -72,6 +72,15 @@ def settle(store='st', seconds=60):
         time.sleep(0.02)
 
 
+def begins(store='st', seconds=2):
+    """Something is being merged into a base, unless it waits for memory."""
+    end = time.monotonic() + seconds
+    while agent.status_line(store).split()[22] not in ('base', 'wait'):
+        if time.monotonic() > end:
+            raise Problem('no merge begins: ' + agent.status_line(store))
+        time.sleep(0.01)
+
+
 def mode(store='st'):
     return agent.status_line(store).split()[4]
 
@@ -304,11 +313,17 @@ def background(seeds):
     def through():
         message('checkpoint', 'a', 'standard', 'disk')
         agent.do_fill(dev('disk'), seeds.next(), 4 * MIB, 2 * MIB)
-        message('delete_checkpoint', 'disk@a')
-        seed[0] = seeds.next()
-        for i in range(32):
-            agent.do_fill(dev('disk'), seed[0], 4 * MIB + (i << 16) + 512, 1024)
-        agent.do_flush(dev('disk'))
+        # The writes come while most of it is still to be merged.
+        message('merge', 'rate', '256')
+        try:
+            message('delete_checkpoint', 'disk@a')
+            begins()
+            seed[0] = seeds.next()
+            for i in range(32):
+                agent.do_fill(dev('disk'), seed[0], 4 * MIB + (i << 16) + 512, 1024)
+            agent.do_flush(dev('disk'))
+        finally:
+            message('merge', 'rate', '0')
         settle()
 
     def went():
