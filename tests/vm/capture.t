@@ -13,7 +13,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from guest import DRIVER, Guest, Monitor, Points, driver, said  # noqa: E402
+from guest import DRIVER, IMPATIENT, Guest, Monitor, Points, driver, said, until  # noqa: E402
 
 point = Points()
 # What the driver runs while the guest stands still: note all of its memory.
@@ -131,17 +131,18 @@ def killed():
 
 
 class Proxy:
-    """Between the driver and the monitor: cuts the first connection after a command."""
+    """Between the driver and the monitor: cuts the first connection after a command, or says
+    that there is KVM."""
 
-    def __init__(self, guest, after):
-        self.path, self.to, self.after = guest.path("proxy"), guest.path("a"), after
+    def __init__(self, guest, after=None, kvm=False):
+        self.path, self.to, self.after, self.kvm = guest.path("proxy"), guest.path("a"), after, kvm
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
         self.listener.listen()
         threading.Thread(target=self.run, daemon=True).start()
 
     def run(self):
-        cut = True
+        cut = self.after is not None
         while True:
             client, _ = self.listener.accept()
             qemu = socket.socket(socket.AF_UNIX)
@@ -162,10 +163,11 @@ class Proxy:
                 s.shutdown(socket.SHUT_RDWR)
                 s.close()
 
-    @staticmethod
-    def back(qemu, client):
+    def back(self, qemu, client):
         try:
             while data := qemu.recv(65536):
+                if self.kvm:
+                    data = data.replace(b'"enabled": false', b'"enabled": true')
                 client.sendall(data)
         except OSError:
             pass
@@ -179,6 +181,54 @@ def cut():
         # What is done to the disks takes longer than the monitor lives.
         code, text = said(driver("capture", proxy.path, guest.path("image"), "sleep 1"))
         refuse(guest, f"a monitor that closes after '{command}'", code, text, "monitor")
+        guest.end()
+
+
+def has_kvm():
+    try:
+        guest = Guest(accel="kvm")
+    except (OSError, ValueError):
+        return False
+    counts = guest.counts()
+    guest.end()
+    return counts
+
+
+def live(what, accel, program=DRIVER, kvm=False):
+    """While it runs, in more than one pass.  With KVM, memory is what it was to the last byte."""
+    with tempfile.NamedTemporaryFile() as data:
+        data.write(os.urandom(64 << 20))
+        data.flush()
+        more = ("-m", "128", "-object", "memory-backend-file,id=ram,size=128M,share=on,"
+                f"mem-path={tempfile.gettempdir()}", "-machine", "pc,memory-backend=ram",
+                "-device", f"loader,file={data.name},addr=0x2000000,force-raw=on")
+        guest = Guest(*more, accel=accel)
+        guest.counts()
+        guest.monitor("migrate-set-parameters", **{"downtime-limit": 1})
+        taking = note(guest, "then").replace("RAM", str(128 << 20))
+        again(guest)
+        path = Proxy(guest, kvm=True).path if kvm else guest.path("a")
+        process = driver("capture", path, guest.path("image"), taking, program=program)
+        until(lambda: guest.monitor("query-migrate").get("status") == "active", 20)
+        guest.monitor("migrate-set-parameters", **{"max-bandwidth": 32 << 20})
+        guest.monitor.close()
+        code, text = said(process)
+        again(guest)
+        point(code == 0 and "way live " in text, f"{what}: captured, live")
+        point(("faster than" in text) == (program != DRIVER), f"{what}: stopped for the rest, or not")
+        point(guest.status() == "running" and guest.counts(), f"{what}: the guest runs on")
+        point(left(guest) == ["image"], f"{what}: there is an image and nothing else")
+        other = Guest(*more, incoming=True, accel=accel)
+        point(said(driver("paused", other.path("a"), guest.path("image")))[0] == 0,
+              f"{what}: QEMU takes it back")
+        if accel == "kvm":
+            then, now = read(guest.path("then")), other.memory(size=128 << 20)
+            # There is QEMU's own option ROM for the APIC, which it writes to as it loads.
+            point(len(then) == 128 << 20 and then[:0xe8000] == now[:0xe8000] and
+                  then[0xe9000:] == now[0xe9000:], f"{what}: memory is what it was at that instant")
+        other.monitor("cont")
+        point(other.counts(), f"{what}: and the guest counts on")
+        other.end()
         guest.end()
 
 
@@ -222,6 +272,13 @@ running.end()
 shared = ("-object", f"memory-backend-file,id=ram,size=32M,mem-path={tempfile.gettempdir()},share=on",
           "-machine", "pc,memory-backend=ram")
 capture("shared memory", "stopped", *shared).end()
+live("live as if by KVM", "tcg", kvm=True)
+live("live without patience", "tcg", IMPATIENT, kvm=True)
+if has_kvm():
+    live("live", "kvm")
+    live("live by KVM without patience", "kvm", IMPATIENT)
+else:
+    print("# no KVM here: that live memory is exact is not shown")
 failures()
 killed()
 cut()

@@ -12,6 +12,7 @@ import time
 
 BUILD = os.environ.get("CKPT_VM_BUILD", os.path.join(os.path.dirname(__file__), "../../build/tests/vm"))
 DRIVER = os.path.abspath(os.path.join(BUILD, "driver"))
+IMPATIENT = os.path.abspath(os.path.join(BUILD, "impatient"))
 IMAGE = os.path.abspath(os.path.join(BUILD, "guest.img"))
 RAM = 32 << 20
 
@@ -49,9 +50,9 @@ class Monitor:
 class Guest:
     """In a folder of its own: sockets "a" for the driver and "b" for the test."""
 
-    def __init__(self, *more, incoming=False):
+    def __init__(self, *more, incoming=False, accel="tcg"):
         self.folder = tempfile.mkdtemp(prefix="ckpt-guest-")
-        words = ["qemu-system-x86_64", "-accel", "tcg", "-m", str(RAM >> 20), "-display", "none",
+        words = ["qemu-system-x86_64", "-accel", accel, "-m", str(RAM >> 20), "-display", "none",
                  "-nodefaults", "-no-user-config", "-serial", f"file:{self.path('serial')}",
                  "-drive", f"file={IMAGE},format=raw,if=ide,snapshot=on"]
         for name in "a", "b":
@@ -82,8 +83,8 @@ class Guest:
     def status(self):
         return self.monitor("query-status")["status"]
 
-    def memory(self, name="now"):
-        self.monitor("pmemsave", val=0, size=RAM, filename=self.path(name))
+    def memory(self, name="now", size=RAM):
+        self.monitor("pmemsave", val=0, size=size, filename=self.path(name))
         with open(self.path(name), "rb") as f:
             return f.read()
 
@@ -94,8 +95,8 @@ class Guest:
         shutil.rmtree(self.folder)
 
 
-def driver(*words):
-    return subprocess.Popen([DRIVER, *words], stdout=subprocess.PIPE, text=True)
+def driver(*words, program=DRIVER):
+    return subprocess.Popen([program, *words], stdout=subprocess.PIPE, text=True)
 
 
 def said(process, seconds=120):

@@ -4,8 +4,9 @@
  *
  *	begin -> status -> migration -> capabilities -> parameters -> fd
  *	background:	stop -> disks() -> migrate -> RESUME, completed
+ *	live:		migrate -> pre-switchover, it stands still -> disks() -> completed -> cont
  *	stopped:	stop -> disks() -> migrate -> pre-switchover -> completed -> cont
- *	both:		the image is written -> capabilities off -> done
+ *	all:		the image is written -> capabilities off -> done
  *
  * A failure anywhere leads to capture_recover.c, and that to done.
  */
@@ -118,7 +119,7 @@ static void on_pumped(void *arg, enum ckpt_result result, const struct ckpt_erro
 		finish_if_all(c);
 }
 
-/* ---- both ways ---- */
+/* ---- all ways ---- */
 
 static bool went_wrong(struct capture *c, const struct ckpt_error *e)
 {
@@ -145,8 +146,11 @@ static bool take_disks(struct capture *c)
 
 static void on_migrating(void *arg, struct json_object *value, const struct ckpt_error *e)
 {
+	struct capture *c = arg;
+
 	(void)value;
-	went_wrong(arg, e);
+	if (!went_wrong(c, e))
+		c->is_migrating = true;
 }
 
 static void migrate(struct capture *c)
@@ -169,16 +173,16 @@ static void on_stopped(void *arg, struct json_object *value, const struct ckpt_e
 		migrate(c);
 }
 
-static void stop(struct capture *c)
+static bool is_going_to_stop(struct capture *c)
 {
 	struct ckpt_error e = { 0 };
 
 	if (c->ops->stopping && c->ops->stopping(c->arg, &c->state, &e)) {
 		capture_fail(c, &e);
-		return;
+		return false;
 	}
 	point(POINT_STOPPING);
-	capture_call(c, "stop", NULL, on_stopped);
+	return true;
 }
 
 static void on_fd(void *arg, struct json_object *value, const struct ckpt_error *e)
@@ -186,10 +190,10 @@ static void on_fd(void *arg, struct json_object *value, const struct ckpt_error 
 	struct capture *c = arg;
 
 	(void)value;
-	if (went_wrong(c, e))
+	if (went_wrong(c, e) || (c->was_running && !is_going_to_stop(c)))
 		return;
-	if (c->was_running)
-		stop(c);
+	if (c->was_running && !c->is_live)
+		capture_call(c, "stop", NULL, on_stopped);
 	else
 		migrate(c);
 }
@@ -226,6 +230,13 @@ static void on_query_parameters(void *arg, struct json_object *value, const stru
 	capture_call(c, "migrate-set-parameters", arguments, on_parameters);
 }
 
+static void add_note(struct capture *c, const char *text)
+{
+	size_t length = strlen(c->state.note);
+
+	snprintf(c->state.note + length, sizeof(c->state.note) - length, "%s", text);
+}
+
 static void on_live(void *arg, struct json_object *value, const struct ckpt_error *e)
 {
 	struct capture *c = arg;
@@ -233,8 +244,23 @@ static void on_live(void *arg, struct json_object *value, const struct ckpt_erro
 	(void)value;
 	if (went_wrong(c, e))
 		return;
-	c->state.way = "stopped";
+	c->state.way = c->is_live ? "live" : "stopped";
 	capture_call(c, "query-migrate-parameters", NULL, on_query_parameters);
+}
+
+/* Without KVM, QEMU loses what its guest writes in the later passes: see memory-image.rst. */
+static void on_kvm(void *arg, struct json_object *value, const struct ckpt_error *e)
+{
+	struct capture *c = arg;
+	struct json_object *enabled;
+
+	if (went_wrong(c, e))
+		return;
+	c->is_live = json_object_object_get_ex(value, "enabled", &enabled) &&
+		     json_object_get_boolean(enabled);
+	if (!c->is_live)
+		add_note(c, "; and it has no KVM, so that it stood still for all of its memory");
+	capture_capabilities(c, false, true, on_live);
 }
 
 static void on_background(void *arg, struct json_object *value, const struct ckpt_error *e)
@@ -245,7 +271,7 @@ static void on_background(void *arg, struct json_object *value, const struct ckp
 	if (e && e->result != CKPT_TIMEOUT && c->phase == CAPTURE_RUNNING) {
 		snprintf(c->state.note, sizeof(c->state.note), "%.299s", e->text);
 		c->is_background = false;
-		capture_capabilities(c, false, true, on_live);
+		capture_call(c, "query-kvm", NULL, on_kvm);
 		return;
 	}
 	if (went_wrong(c, e))
@@ -355,6 +381,8 @@ static void on_migration(struct capture *c, const char *status)
 	struct json_object *arguments;
 
 	if (!strcmp(status, "pre-switchover") && !c->is_background) {
+		if (c->is_live)
+			point(POINT_STOPPED);
 		if (!c->has_disks && !take_disks(c))
 			return;
 		arguments = json_object_new_object();
@@ -408,6 +436,44 @@ static void on_closed(void *arg, const struct ckpt_error *e)
 
 /* ---- time ---- */
 
+static uint64_t number(struct json_object *of, const char *name)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(of, name, &value) ||
+	    !json_object_is_type(value, json_type_int))
+		return 0;
+	return json_object_get_uint64(value);
+}
+
+/*
+ * A guest that changes its memory as fast as it can be written would never be switched over:
+ * it has to stand still for the rest. Some pages may be zeros, which are hardly a byte each,
+ * so there is a bound for the passes as well.
+ */
+static void end_of_patience(struct capture *c, struct json_object *ram)
+{
+	if (!c->is_live || c->is_held || c->has_disks ||
+	    (c->state.stream < CAPTURE_LIVE_TIMES * number(ram, "total") &&
+	     number(ram, "dirty-sync-count") < CAPTURE_LIVE_PASSES))
+		return;
+	c->is_held = true;
+	add_note(c, "; it changed its memory faster than that was written, and was stopped for the rest");
+	capture_call(c, "stop", NULL, on_cont);
+}
+
+static void on_amount(void *arg, struct json_object *value, const struct ckpt_error *e)
+{
+	struct capture *c = arg;
+	struct json_object *ram;
+
+	c->is_asking = false;
+	if (e || c->phase != CAPTURE_RUNNING || !json_object_object_get_ex(value, "ram", &ram))
+		return;		/* the answers to the other commands tell what is wrong */
+	c->state.stream_total = c->state.stream + number(ram, "remaining");
+	end_of_patience(c, ram);
+}
+
 static void look_at_progress(struct capture *c)
 {
 	const struct memory_control *control;
@@ -427,6 +493,10 @@ static void look_at_progress(struct capture *c)
 		c->ops->progress(c->arg, &c->state);
 	if (c->phase != CAPTURE_RUNNING)
 		return;
+	if (c->is_migrating && !c->has_completed && !c->is_asking && c->qmp) {
+		c->is_asking = true;
+		capture_call(c, "query-migrate", NULL, on_amount);
+	}
 	if (now - c->moved_us > CAPTURE_STALL_SECONDS * 1000000ull) {
 		ckpt_fail(&e, CKPT_TIMEOUT, "the guest's memory does not come any more: nothing in %u s",
 			  CAPTURE_STALL_SECONDS);

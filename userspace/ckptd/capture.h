@@ -3,8 +3,10 @@
  * Memory and devices of a guest, at the same instant as its disks.
  *
  * "background": the guest is stopped, its disks are taken, and QEMU writes each page as it
- * was then while the guest runs again.  "stopped", where QEMU or its host refuses that, or
- * the guest is paused: it stands still until all of its memory is written.
+ * was then while the guest runs again.  "live", where QEMU or its host refuses that: memory
+ * is written while the guest runs, what it changes meanwhile once more, and for the rest it is
+ * stopped, when the disks are taken as well.  "stopped", without KVM, or if the guest is
+ * paused: it stands still until all of its memory is written.
  *
  * Whatever fails, and when it is cancelled, the guest runs on if it ran before, and
  * nothing is left of the image.
@@ -23,21 +25,31 @@
 #define CAPTURE_RESCUE_SECONDS	20u	/* the same, before anything else is done */
 #define CAPTURE_RECOVER_SECONDS	60u	/* to have the guest run after a failure */
 
+/*
+ * A live one that has written so many times the guest's memory, or in so many passes, is
+ * not going to end by itself: the guest is stopped.  A test has less patience.
+ */
+#ifndef CAPTURE_LIVE_TIMES
+#define CAPTURE_LIVE_TIMES	2u
+#endif
+#define CAPTURE_LIVE_PASSES	30u
+
 struct capture;
 
 struct capture_state {
-	const char *way;		/* "background" or "stopped"; "" before that is known */
+	const char *way;		/* "background", "live" or "stopped"; "" before that is known */
 	char note[300];			/* why it is not "background"; or "" */
 	uint64_t standstill_us;		/* by QEMU's clock; 0: it has not run again yet */
 	uint64_t disks_us;		/* of that, what disks() took */
-	uint64_t stream, stream_total;	/* bytes of memory done; total: at most, 0: unknown */
+	/* Bytes of memory done, and with what is left; a page of zeros is hardly one. 0: unknown. */
+	uint64_t stream, stream_total;
 	uint64_t file;			/* bytes of the image */
 };
 
 struct capture_ops {
 	/*
-	 * The guest runs and is going to be stopped, in the way @s says: note that where it
-	 * survives us, for capture_rescue().  A failure ends the capture.  May be NULL.
+	 * The guest runs and is going to be stopped, at once or when it is "live" after minutes:
+	 * note that and the way @s says where it survives us, for capture_rescue().  A failure ends the capture.  May be NULL.
 	 */
 	enum ckpt_result (*stopping)(void *arg, const struct capture_state *s,
 				     struct ckpt_error *e);

@@ -33,10 +33,12 @@ struct capture {
 	uint64_t failed_at;		/* seconds */
 	int64_t bandwidth;		/* QEMU's max-bandwidth as it was; below 0: not known */
 	bool was_running, runs_again;
-	bool is_background;
+	bool is_background, is_live;	/* neither: it stands still all the time */
+	bool is_migrating;
+	bool is_held;			/* live, but it had to be stopped */
 	bool is_foreign;		/* the migration is somebody else's: hands off */
 	bool has_disks, has_completed, has_image, has_failed_migration;
-	bool is_asking;			/* one round of recovery is on its way */
+	bool is_asking;			/* how far it is, or one round of recovery */
 };
 
 void capture_call(struct capture *c, const char *command, struct json_object *arguments, qmp_fn fn);

@@ -18,6 +18,7 @@ struct taking {
 	struct manifest m;		/* what was taken */
 	bool has_begun;			/* there is a folder */
 	bool is_left;			/* the store cannot be asked now: the next one removes it */
+	bool is_live;			/* the guest runs until its memory is written */
 	struct capture *capture;	/* of a machine that runs, while that is at work */
 };
 

@@ -2,7 +2,7 @@
 /*
  * Taking a checkpoint of a machine that runs.  The capture has the guest stopped, and calls
  * back for its disks and files.  From before it is stopped until it runs again its folder
- * holds a file "stopped" with the way it is done in: a daemon that is killed leaves a guest
+ * holds a file "stopped" with the way it is done in: a daemon that is killed may leave a guest
  * paused, and the next one has to know that it was not somebody else who did that.
  */
 #include <errno.h>
@@ -37,6 +37,7 @@ static enum ckpt_result stopping(void *arg, const struct capture_state *s, struc
 	*e = t->job->error;
 	if (result)
 		return result;
+	t->is_live = !strcmp(s->way, "live");
 	manifest_path(t->job->vm.directory, t->m.id, MANIFEST_NEW, note_name, path);
 	return durable_write(path, s->way, strlen(s->way), 0600, false, e);
 }
@@ -44,8 +45,11 @@ static enum ckpt_result stopping(void *arg, const struct capture_state *s, struc
 static enum ckpt_result disks(void *arg, struct ckpt_error *e)
 {
 	struct taking *t = arg;
-	enum ckpt_result result = take_state(t);
+	/* What was seen before the guest's memory was written is old. */
+	enum ckpt_result result = t->is_live ? reopen(t) : CKPT_DONE;
 
+	if (!result)
+		result = take_state(t);
 	*e = t->job->error;
 	return result;
 }
