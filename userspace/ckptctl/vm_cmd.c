@@ -296,7 +296,8 @@ enum ckpt_result run_vm_checkpoint(struct cli *cli, char **arg, int count)
 {
 	struct json_object *object = parameters(arg[0]), *answer;
 	enum ckpt_result result;
-	char stood[CKPT_TEXT_LEN];
+	char stood[CKPT_TEXT_LEN], own[CKPT_TEXT_LEN], bytes[CKPT_TEXT_LEN];
+	uint64_t us;
 
 	(void)count;
 	add(object, "name", arg[1]);
@@ -307,11 +308,20 @@ enum ckpt_result run_vm_checkpoint(struct cli *cli, char **arg, int count)
 			vm_text(answer, "kind"));
 		if (*vm_text(answer, "note"))
 			cli_say(cli, "%s", vm_text(answer, "note"));
-		snprintf(stood, sizeof(stood), "%llu",
-			 (unsigned long long)vm_number(answer, "standstill_us"));
+		us = vm_number(answer, "standstill_us");
+		if (us)
+			cli_say(cli, "memory was written in way '%s'; the guest stood still for %llu.%llu ms",
+				vm_text(answer, "way"), (unsigned long long)us / 1000,
+				(unsigned long long)us / 100 % 10);
+		snprintf(stood, sizeof(stood), "%llu", (unsigned long long)us);
+		snprintf(own, sizeof(own), "%llu",
+			 (unsigned long long)vm_number(answer, "own_us"));
+		snprintf(bytes, sizeof(bytes), "%llu",
+			 (unsigned long long)vm_number(answer, "memory_bytes"));
 		cli_done(cli, "vm", arg[0], "checkpoint", arg[1], "id", vm_text(answer, "id"),
 			 "kind", vm_text(answer, "kind"), "way", vm_text(answer, "way"),
-			 "note", vm_text(answer, "note"), "standstill_us", stood, NULL);
+			 "note", vm_text(answer, "note"), "standstill_us", stood, "own_us", own,
+			 "memory_bytes", bytes, NULL);
 	}
 	json_object_put(answer);
 	return result;

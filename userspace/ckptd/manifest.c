@@ -50,6 +50,7 @@ static struct json_object *to_json(const struct manifest *m)
 	json_object_object_add(root, "memory", json_object_new_boolean(m->has_memory));
 	json_object_object_add(root, "memory_bytes", json_object_new_uint64(m->memory_bytes));
 	json_object_object_add(root, "standstill_us", json_object_new_uint64(m->standstill_us));
+	json_object_object_add(root, "own_us", json_object_new_uint64(m->own_us));
 	add_text(root, "way", m->way);
 	add_text(root, "note", m->note);
 	return root;
@@ -227,7 +228,8 @@ static bool from_json(struct json_object *root, const char *id, struct manifest 
 	    !get_text(root, "note", true, m->note, sizeof(m->note)) ||
 	    !get_number(root, "created", &created) || !get_number(root, "configs", &configs) ||
 	    configs > VM_DISKS_MAX || !get_number(root, "memory_bytes", &m->memory_bytes) ||
-	    !get_number(root, "standstill_us", &m->standstill_us) || !get_volumes(root, m))
+	    !get_number(root, "standstill_us", &m->standstill_us) ||
+	    !get_number(root, "own_us", &m->own_us) || !get_volumes(root, m))
 		return false;
 	m->created = (int64_t)created;
 	m->configs = (size_t)configs;

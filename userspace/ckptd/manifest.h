@@ -42,6 +42,7 @@ struct manifest {
 	bool has_memory;
 	uint64_t memory_bytes;		/* of memory.img */
 	uint64_t standstill_us;		/* how long the guest stood still */
+	uint64_t own_us;		/* of that, what disks and files took, not QEMU */
 	char way[16];			/* of the memory: as of capture.h; or "" */
 	char note[300];			/* why it is of another kind or way than usual; or "" */
 };

@@ -146,6 +146,7 @@ static struct json_object *checkpoint_json(const struct disks *d, const struct m
 	json_object_object_add(object, "disks_bytes", json_object_new_uint64(disks));
 	json_object_object_add(object, "memory_bytes", json_object_new_uint64(m->memory_bytes));
 	json_object_object_add(object, "standstill_us", json_object_new_uint64(m->standstill_us));
+	json_object_object_add(object, "own_us", json_object_new_uint64(m->own_us));
 	add_text(object, "way", m->way);
 	add_text(object, "note", m->note);
 	json_object_object_add(object, "lost", json_object_new_boolean(!disks_has(d, m)));

@@ -151,6 +151,7 @@ static struct json_object *answer(const struct manifest *m)
 	json_object_object_add(object, "memory_bytes", json_object_new_uint64(m->memory_bytes));
 	json_object_object_add(object, "standstill_us",
 			       json_object_new_uint64(m->standstill_us));
+	json_object_object_add(object, "own_us", json_object_new_uint64(m->own_us));
 	return object;
 }
 

@@ -93,6 +93,7 @@ static enum ckpt_result note_memory(struct taking *t, const struct capture_state
 	t->m.has_memory = true;
 	t->m.memory_bytes = (uint64_t)st.st_size;
 	t->m.standstill_us = s->standstill_us;
+	t->m.own_us = s->disks_us;
 	snprintf(t->m.way, sizeof(t->m.way), "%s", s->way);
 	if (!*t->m.note)
 		snprintf(t->m.note, sizeof(t->m.note), "%s", s->note);
