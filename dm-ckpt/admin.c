@@ -65,7 +65,7 @@ int ckpt_need_writable(struct ckpt_store *store)
 	if (r == -EBUSY)
 		ckpt_log(err, store, "the store is suspended: resume its device first");
 	else if (r)
-		ckpt_log(err, store, "the store is read-only, or has failed");
+		ckpt_log(err, store, "the store is read-only");
 	return r;
 }
 

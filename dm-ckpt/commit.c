@@ -207,12 +207,12 @@ static void write_part(struct ckpt_store *store, struct round *round)
 	if (!round->error)
 		round->error = ckpt_journal_write(store);
 	if (round->error) {
-		ckpt_store_degrade(store, CKPT_MODE_RO, "the journal cannot be written");
+		ckpt_store_degrade(store, "the journal cannot be written");
 		goto out;
 	}
 	round->error = ckpt_journal_for_each(store, ckpt_apply);
 	if (round->error)
-		ckpt_store_degrade(store, CKPT_MODE_RO, "a commit cannot be applied to the trees");
+		ckpt_store_degrade(store, "a commit cannot be applied to the trees");
 out:
 	ckpt_journal_reset(j);
 }
@@ -364,7 +364,7 @@ static void flush_data(struct ckpt_store *store, struct round *round)
 		return;
 	round->error = ckpt_io_flush(store->bdev);
 	if (round->error)
-		ckpt_store_degrade(store, CKPT_MODE_RO, "it cannot be flushed");
+		ckpt_store_degrade(store, "it cannot be flushed");
 }
 
 static void do_round(struct ckpt_store *store, struct round *round)

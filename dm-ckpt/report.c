@@ -64,7 +64,7 @@ static unsigned int emit_number(u32 number, char *result, unsigned int maxlen, u
 
 void ckpt_report_store(struct ckpt_store *store, char *result, unsigned int maxlen)
 {
-	static const char *const modes[] = { "rw", "ro", "fail" };
+	static const char *const modes[] = { "rw", "ro" };
 	static const char *const merging[] = {
 		[CKPT_GC_IDLE] = "idle", [CKPT_GC_SETTLE] = "free", [CKPT_GC_FREE] = "free",
 		[CKPT_GC_LAYERS] = "layers", [CKPT_GC_BASE] = "base",

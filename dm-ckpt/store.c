@@ -394,14 +394,12 @@ void ckpt_store_set_live(struct ckpt_store *store, struct dm_target *ti)
 	mutex_unlock(&store->event_lock);
 }
 
-void ckpt_store_degrade(struct ckpt_store *store, enum ckpt_mode mode, const char *why)
+void ckpt_store_degrade(struct ckpt_store *store, const char *why)
 {
-	static const char *const names[] = { "rw", "ro", "fail" };
-
 	mutex_lock(&store->event_lock);
-	if (mode > store->mode) {
-		ckpt_log(err, store, "%s: the store is in mode %s now", why, names[mode]);
-		WRITE_ONCE(store->mode, mode);
+	if (store->mode == CKPT_MODE_RW) {
+		ckpt_log(err, store, "%s: the store is in mode ro now", why);
+		WRITE_ONCE(store->mode, CKPT_MODE_RO);
 		if (store->ti)
 			dm_table_event(store->ti->table);
 	}
@@ -411,8 +409,6 @@ void ckpt_store_degrade(struct ckpt_store *store, enum ckpt_mode mode, const cha
 
 int ckpt_store_writable(const struct ckpt_store *store)
 {
-	if (READ_ONCE(store->mode) == CKPT_MODE_FAIL)
-		return -EIO;
 	if (READ_ONCE(store->mode) == CKPT_MODE_RO)
 		return -EROFS;
 	return READ_ONCE(store->suspended) ? -EBUSY : 0;

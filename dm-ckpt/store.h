@@ -31,11 +31,10 @@
 #include "objects.h"
 #include "space.h"
 
-/* Ordered: a store only moves down, until it is activated again. */
+/* A store never goes back to the first, until it is activated again. */
 enum ckpt_mode {
 	CKPT_MODE_RW,
 	CKPT_MODE_RO,
-	CKPT_MODE_FAIL,
 };
 
 /* What the background worker is at; see gc.h. */
@@ -212,12 +211,12 @@ void ckpt_store_suspend(struct ckpt_store *store);
 void ckpt_store_resume(struct ckpt_store *store);
 
 /*
- * The one place where metadata failures end: the store goes to @mode if that is worse than
- * what it is, with one line in the log and one event.  Sleeps.
+ * The one place where metadata failures end: the store is read-only, unless it is already, with
+ * one line in the log and one event.  Sleeps.
  */
-void ckpt_store_degrade(struct ckpt_store *store, enum ckpt_mode mode, const char *why);
+void ckpt_store_degrade(struct ckpt_store *store, const char *why);
 
-/* May metadata change?  0, or -EROFS, -EIO, -EBUSY (suspended). */
+/* May metadata change?  0, or -EROFS, -EBUSY (suspended). */
 int ckpt_store_writable(const struct ckpt_store *store);
 
 struct ckpt_target;

@@ -296,7 +296,7 @@ static int write_back(struct ckpt_store *store)
 	mutex_unlock(&store->commit);
 	free_snapshot(store, &snap);
 	if (r)
-		ckpt_store_degrade(store, CKPT_MODE_RO, "the trees cannot be written back");
+		ckpt_store_degrade(store, "the trees cannot be written back");
 	return r;
 }
 

@@ -343,10 +343,6 @@ enum ckpt_result run_store_status(struct cli *cli, char **arg, int count)
 	}
 	if (!result)
 		result = wanted ? watch(&l, (double)seconds) : show(&l);
-	if (!result && !strcmp(l.s.status.mode, "fail"))
-		result = ckpt_fail(&cli->c.error, CKPT_INTEGRITY,
-				   "store %s has failed; the kernel's log (dmesg) says why",
-				   l.s.dev->name);
 	ckpt_store_free(&l.s);
 	return result;
 }

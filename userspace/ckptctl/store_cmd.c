@@ -205,9 +205,6 @@ enum ckpt_result run_store_info(struct cli *cli, char **arg, int count)
 		if (!result)
 			draw_info(cli, &s);
 	}
-	if (!result && !strcmp(s.status.mode, "fail"))
-		result = ckpt_fail(&cli->c.error, CKPT_INTEGRITY,
-				   "store %s has failed; the kernel's log (dmesg) says why", s.dev->name);
 	ckpt_store_free(&s);
 	return result;
 }
@@ -240,7 +237,7 @@ enum ckpt_result run_store_close(struct cli *cli, char **arg, int count)
 	enum ckpt_result result;
 	struct ckpt_store s;
 
-	/* Not cli_store(): one that has failed must be closed too. */
+	/* Not cli_store(): one whose list cannot be read must be closed too. */
 	if (!name && getenv("CKPT_STORE") && *getenv("CKPT_STORE"))
 		name = getenv("CKPT_STORE");
 	result = ckpt_dm_check(&cli->c);

@@ -12,7 +12,7 @@
 struct ckpt_store_status {
 	bool known;		/* false before the first resume: nothing below */
 	char uuid[CKPT_UUID_LEN];
-	char mode[8];		/* "rw", "ro" or "fail" */
+	char mode[8];		/* "rw" or "ro" */
 	uint64_t block_sectors, unit_sectors;
 	uint64_t used_units, total_units, reserved_units;
 	uint64_t journal_used, journal_blocks;
