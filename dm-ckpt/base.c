@@ -151,8 +151,11 @@ int ckpt_base_check(struct ckpt_target *t)
 		return 0;
 	}
 	r = sample(t->store, t->origin->bdev, base->sectors, &crc);
-	if (r)
+	if (r) {
+		ckpt_log(err, t->store, "origin %s cannot be read, so whether it is that of volume %s is not known",
+			 t->origin->name, t->volume->name);
 		return r;
+	}
 	if (crc != base->base->sample_crc) {
 		ckpt_log(err, t->store, "origin %s does not hold what the base of volume %s did: it is another device, or it was written to",
 			 t->origin->name, t->volume->name);

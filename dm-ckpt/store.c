@@ -211,6 +211,7 @@ static int replay(struct ckpt_store *store)
 static int begin_epoch(struct ckpt_store *store)
 {
 	struct ckpt_super *super = store->super;
+	int r;
 
 	if (store->options.read_only)
 		return 0;
@@ -218,7 +219,10 @@ static int begin_epoch(struct ckpt_store *store)
 	le64_add_cpu(&super->sequence, 1);
 	super->epoch_seq = cpu_to_le64(store->journal.head);
 	store->journal.epoch = le64_to_cpu(super->epoch);
-	return ckpt_super_write(store->bdev, super);
+	r = ckpt_super_write(store->bdev, super);
+	if (r)
+		ckpt_log(err, store, "superblock cannot be written: with read_only the store can be activated all the same");
+	return r;
 }
 
 static int activate(struct ckpt_store *store)

@@ -11,21 +11,27 @@
 
 static int read_copy(struct block_device *bdev, u64 sector, struct ckpt_super *super)
 {
-	return ckpt_io(bdev, REQ_OP_READ | REQ_META, sector, super, sizeof(*super));
+	int r = ckpt_io(bdev, REQ_OP_READ | REQ_META, sector, super, sizeof(*super));
+
+	if (r)
+		pr_err("%pg: the superblock at sector %llu cannot be read\n", bdev, sector);
+	return r;
 }
 
 int ckpt_super_read(struct block_device *bdev, struct ckpt_super *super)
 {
 	struct ckpt_super *b = kmalloc(sizeof(*b), GFP_NOIO);
+	int r = 0, error_a, error_b;
 	const char *why;
-	int r = 0;
 
 	if (!b)
 		return -ENOMEM;
 	/* A copy that cannot be read is as good as one with a wrong checksum. */
-	if (read_copy(bdev, CKPT_SUPER_A, super))
+	error_a = read_copy(bdev, CKPT_SUPER_A, super);
+	if (error_a)
 		memset(super, 0, sizeof(*super));
-	if (read_copy(bdev, CKPT_SUPER_B, b))
+	error_b = read_copy(bdev, CKPT_SUPER_B, b);
+	if (error_b)
 		memset(b, 0, sizeof(*b));
 	switch (ckpt_super_choose(super, b, &why)) {
 	case CKPT_SUPER_CHOOSE_A:
@@ -36,6 +42,10 @@ int ckpt_super_read(struct block_device *bdev, struct ckpt_super *super)
 		memcpy(super, b, sizeof(*super));
 		break;
 	case CKPT_SUPER_ABSENT:
+		/* Nobody knows what is where it cannot be read. */
+		r = error_a ? error_a : error_b;
+		if (r)
+			break;
 		pr_err("%pg: there is no store on this device\n", bdev);
 		r = -ENODEV;
 		break;
@@ -123,6 +133,8 @@ int ckpt_super_format(struct block_device *bdev, u64 sectors, const struct ckpt_
 		goto out;
 	new_super(super, sectors, format);
 	r = ckpt_super_write(bdev, super);
+	if (r)
+		pr_err("%pg: cannot be made a store: its superblock cannot be written\n", bdev);
 out:
 	kfree(super);
 	return r;
