@@ -4,6 +4,7 @@
 #include "admin.h"
 #include "gc.h"
 #include "merge_base.h"
+#include "names.h"
 #include "pressure.h"
 #include "quota.h"
 #include "target.h"
@@ -185,6 +186,7 @@ int ckpt_create_template(struct ckpt_store *store, const char *name, u64 sectors
 	base->base->template = true;
 	base->durable = true;
 	strscpy(base->base->name, name, sizeof(base->base->name));
+	ckpt_name_changed(store, base->number);
 	memcpy(uuid, base->base->uuid, CKPT_UUID_BYTES);
 	ckpt_txn_record(txn, store, base->number);
 	return ckpt_txn_run(store, txn);
@@ -304,6 +306,7 @@ static int rename_thing(struct ckpt_store *store, char *field, u32 number, const
 		return -ENOMEM;
 	memset(field, 0, CKPT_NAME_BYTES);
 	strscpy(field, name, CKPT_NAME_BYTES);
+	ckpt_name_changed(store, number);
 	ckpt_txn_record(txn, store, number);
 	return ckpt_txn_run(store, txn);
 }
@@ -368,8 +371,10 @@ static void orphan(struct ckpt_store *store, struct ckpt_volume *volume, struct 
 		/* In the middle of a merge it is no point in time, only what its layers need. */
 		base->base->template = !ckpt_base_merges(base);
 		base->base->owner = 0;
-		if (base->base->template)
+		if (base->base->template) {
 			memcpy(base->base->name, volume->name, sizeof(base->base->name));
+			ckpt_name_changed(store, base->number);
+		}
 		ckpt_txn_record(txn, store, base->number);
 	}
 	ckpt_object_drop(store, number);

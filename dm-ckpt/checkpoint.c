@@ -11,6 +11,7 @@
 #include "fault.h"
 #include "gc.h"
 #include "io.h"
+#include "names.h"
 #include "target.h"
 #include "through.h"
 
@@ -178,6 +179,7 @@ static void switch_head(struct ckpt_store *store, struct part *part, struct ckpt
 	volume->checkpoints++;
 	part->checkpoint->volume = volume;
 	part->checkpoint->layer = old;
+	ckpt_name_changed(store, part->checkpoint->number);
 	rcu_assign_pointer(volume->top, head);
 	ckpt_txn_record(txn, store, old->number);
 	ckpt_txn_record(txn, store, head->number);
@@ -426,6 +428,7 @@ int ckpt_rename_checkpoint(struct ckpt_store *store, const struct ckpt_checkpoin
 		return -ENOMEM;
 	memset(c->name, 0, sizeof(c->name));
 	strscpy(c->name, new, sizeof(c->name));
+	ckpt_name_changed(store, c->number);
 	ckpt_txn_record(txn, store, c->number);
 	return ckpt_txn_run(store, txn);
 }

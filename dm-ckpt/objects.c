@@ -4,6 +4,7 @@
 #include <linux/slab.h>
 #include <linux/uuid.h>
 
+#include "names.h"
 #include "store.h"
 #include "through.h"
 
@@ -82,6 +83,7 @@ void ckpt_object_drop(struct ckpt_store *store, u32 number)
 
 	if (!object)
 		return;
+	ckpt_name_drop(object);
 	switch (object->type) {
 	case CKPT_RECORD_BASE:
 	case CKPT_RECORD_LAYER:
@@ -141,6 +143,7 @@ struct ckpt_volume *ckpt_volume_new(struct ckpt_store *store, const char *name, 
 	INIT_LIST_HEAD(&volume->targets);
 	strscpy(volume->name, name, sizeof(volume->name));
 	generate_random_uuid(volume->uuid);
+	ckpt_name_changed(store, number);
 	return volume;
 }
 
@@ -159,54 +162,6 @@ struct ckpt_checkpoint *ckpt_checkpoint_new(struct ckpt_store *store, const char
 }
 
 /* ---- finding ---- */
-
-/* Is @text this thing's UUID, or else its name? */
-static bool is_called(const char *text, const char *name, const __u8 *uuid)
-{
-	__u8 wanted[CKPT_UUID_BYTES];
-
-	if (ckpt_uuid_parse(text, wanted))
-		return !memcmp(wanted, uuid, sizeof(wanted));
-	return !strcmp(text, name);
-}
-
-struct ckpt_volume *ckpt_volume_find(struct ckpt_store *store, const char *name)
-{
-	struct ckpt_object *object;
-	unsigned long number;
-
-	xa_for_each(&store->objects, number, object)
-		if (object->type == CKPT_RECORD_VOLUME &&
-		    is_called(name, object->volume->name, object->volume->uuid))
-			return object->volume;
-	return NULL;
-}
-
-struct ckpt_layer *ckpt_template_find(struct ckpt_store *store, const char *name)
-{
-	struct ckpt_object *object;
-	unsigned long number;
-
-	xa_for_each(&store->objects, number, object)
-		if (object->type == CKPT_RECORD_BASE && object->layer->base->template &&
-		    is_called(name, object->layer->base->name, object->layer->base->uuid))
-			return object->layer;
-	return NULL;
-}
-
-struct ckpt_checkpoint *ckpt_checkpoint_find(struct ckpt_store *store,
-					     const struct ckpt_volume *volume, const char *name)
-{
-	struct ckpt_object *object;
-	unsigned long number;
-
-	xa_for_each(&store->objects, number, object)
-		if (object->type == CKPT_RECORD_CHECKPOINT &&
-		    object->checkpoint->volume == volume &&
-		    is_called(name, object->checkpoint->name, object->checkpoint->uuid))
-			return object->checkpoint;
-	return NULL;
-}
 
 struct ckpt_layer *ckpt_volume_top(struct ckpt_store *store, const struct ckpt_volume *volume)
 {
@@ -418,6 +373,8 @@ static int fill_base(struct ckpt_store *store, const struct ckpt_base_record *r,
 	layer->base->origin_sectors = le64_to_cpu(r->origin_sectors);
 	memcpy(layer->base->name, r->name, sizeof(r->name));
 	memcpy(layer->base->uuid, r->head.uuid, sizeof(r->head.uuid));
+	if (layer->base->template)
+		ckpt_name_changed(store, number);
 	return 0;
 }
 
@@ -454,6 +411,7 @@ static int fill_volume(struct ckpt_store *store, const struct ckpt_volume_record
 	INIT_LIST_HEAD(&volume->targets);
 	memcpy(volume->name, r->name, sizeof(volume->name));
 	memcpy(volume->uuid, r->head.uuid, sizeof(volume->uuid));
+	ckpt_name_changed(store, number);
 	return 0;
 }
 
@@ -534,6 +492,7 @@ static int link_checkpoint(struct ckpt_store *store, const struct ckpt_checkpoin
 		return bad_record(store, number, "its checkpoint's volume is not there");
 	checkpoint->volume = volume->volume;
 	checkpoint->volume->checkpoints++;
+	ckpt_name_changed(store, number);
 	checkpoint->layer = layer_or_base(store, r->layer);
 	if (!checkpoint->layer || (!checkpoint->layer->base && !checkpoint->layer->frozen))
 		return bad_record(store, number, "its checkpoint's layer is not there");

@@ -100,6 +100,7 @@ struct ckpt_object {
 		struct ckpt_volume *volume;
 		struct ckpt_checkpoint *checkpoint;
 	};
+	struct hlist_node by_name, by_uuid;	/* see names.h */
 	struct rcu_head rcu;
 };
 
@@ -120,7 +121,10 @@ void ckpt_objects_free(struct ckpt_store *store);
 void ckpt_object_record(struct ckpt_store *store, const struct ckpt_object *object, u32 number,
 			union ckpt_record *record);
 
-/* A new object with a free number; -ENOSPC, -ENOMEM.  store->admin is held. */
+/*
+ * A new object with a free number; -ENOSPC, -ENOMEM.  store->admin is held.  A volume can be found
+ * by name at once, a checkpoint when its volume is known (ckpt_name_changed()).
+ */
 struct ckpt_layer *ckpt_layer_new(struct ckpt_store *store, struct ckpt_layer *parent,
 				  u64 sectors, bool base, u32 volume);
 /* What layers know their volume by: unlike its number it is not used again. */
@@ -134,13 +138,6 @@ void ckpt_object_drop(struct ckpt_store *store, u32 number);
 
 /* By number, NULL if it is another kind of thing or nothing.  store->admin is held. */
 struct ckpt_object *ckpt_object_find(struct ckpt_store *store, u32 number);
-
-/* By name or UUID; NULL if there is none.  store->admin is held. */
-struct ckpt_volume *ckpt_volume_find(struct ckpt_store *store, const char *name);
-struct ckpt_layer *ckpt_template_find(struct ckpt_store *store, const char *name);
-struct ckpt_checkpoint *ckpt_checkpoint_find(struct ckpt_store *store,
-					     const struct ckpt_volume *volume,
-					     const char *name);
 
 /* What a volume's head is now; store->admin is held. */
 struct ckpt_layer *ckpt_volume_top(struct ckpt_store *store,

@@ -6,6 +6,7 @@
 #include "copy.h"
 #include "free.h"
 #include "gc.h"
+#include "names.h"
 #include "pressure.h"
 #include "quota.h"
 #include "remap.h"
@@ -40,6 +41,7 @@ static void store_free(struct ckpt_store *store)
 	}
 	ckpt_copy_exit(store);
 	ckpt_objects_free(store);
+	ckpt_names_exit(store);
 	ckpt_tree_destroy(&store->records);
 	ckpt_tree_destroy(&store->space.tree);
 	ckpt_cache_exit(store);
@@ -66,7 +68,9 @@ static int store_init(struct ckpt_store *store)
 	ckpt_space_init(store);
 	ckpt_free_init(store);
 	ckpt_gc_init(store);
-	r = ckpt_cache_init(store);
+	r = ckpt_names_init(store);
+	if (!r)
+		r = ckpt_cache_init(store);
 	if (!r)
 		r = ckpt_writeback_init(store);
 	if (!r)

@@ -101,6 +101,7 @@ struct ckpt_store {
 	struct ckpt_space space;
 	struct ckpt_tree records;
 	struct xarray objects;		/* struct ckpt_object by number */
+	struct ckpt_names *names;
 	bool replaying;
 
 	/* commit.c */

@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "gc.h"
 #include "io.h"
+#include "names.h"
 #include "pressure.h"
 #include "remap.h"
 #include "report.h"

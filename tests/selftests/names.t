@@ -118,4 +118,30 @@ fails 'the UUID of something else' ENOENT 'no volume' message st rename_volume "
 fails 'that of a template' ENOENT 'no volume' message st delete_volume "$t_uuid"
 fails 'that of a volume' ENOENT 'no template' message st delete_template "$v_uuid"
 
+# Under what it was called before nothing is found, and another may be called so.
+fails 'the name that a checkpoint had' ENOENT 'no checkpoint c$' message st rename_checkpoint v@c x
+fails 'the name that a template had' ENOENT 'no template t$' message st rename_template t x
+fails 'the name that a volume had' ENOENT 'no volume w$' message st rename_volume w x
+ok 'a checkpoint of the name that another had' message st checkpoint c standard v
+ok 'a volume of the name that a template had' message st create_volume t 2048
+ok 'it goes' message st delete_volume t
+fails 'and is not found' ENOENT 'no volume t$' message st delete_volume t
+ok 'a volume with an origin' message st adopt_volume o 2048
+o_uuid=$out
+ok 'a clone holds its base' message st checkpoint c standard o
+ok '... when it goes' message st clone o@c p
+ok '... and its checkpoint' message st delete_checkpoint o@c
+ok '... so that it leaves a template' message st delete_volume o
+fails 'which is no volume' ENOENT 'no volume o$' message st delete_volume o
+fails 'nor has its UUID' ENOENT 'no template' message st rename_template "$o_uuid" x
+ok 'but its name' message st rename_template o q
+
+ok 'close the store' remove st
+ok "open it again" create st "$(sectors_of 64)" ckpt-store "$STORE"
+ok 'a checkpoint is found in what was read' message st rename_checkpoint v@d e
+ok 'by its UUID as well' message st rename_checkpoint "$v_uuid@$c_uuid" d
+ok 'a template' message st rename_template q r
+ok 'by its UUID as well' message st rename_template "$t_uuid" t
+fails 'the name that it had' ENOENT 'no template u$' message st rename_template u x
+
 done_testing
