@@ -147,7 +147,7 @@ static int apply_merge(struct ckpt_store *store, const struct ckpt_entry_merge *
 	r = merge_places(store, entry, a, b, child, parent);
 	if (!r) {
 		*a = entry->slot;
-		memset(b, 0, sizeof(*b));
+		ckpt_slot_empty(b);
 	}
 	ckpt_node_put(from);
 	ckpt_node_put(to);

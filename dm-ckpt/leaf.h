@@ -66,6 +66,17 @@ static inline __le64 *ckpt_slot_masks(struct ckpt_slot *slot)
 }
 
 /*
+ * Empty a slot of an image that may be a leaf's live content: its place goes after what stood
+ * there.  Readers that see it half done take none of that.  store->commit is held.
+ */
+static inline void ckpt_slot_empty(struct ckpt_slot *slot)
+{
+	WRITE_ONCE(*ckpt_slot_masks(slot), 0);
+	smp_wmb();	/* pairs with ckpt_leaf_state() */
+	WRITE_ONCE(slot->where, 0);
+}
+
+/*
  * A slot as it is now.  Any context, under rcu_read_lock().  *where* is read on both
  * sides of the masks: as a place is not used again while a bio that was mapped
  * before is in flight, equal values mean that the masks belong to it.

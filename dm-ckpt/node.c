@@ -137,7 +137,8 @@ static struct ckpt_ref *child_ref(struct ckpt_tree *tree, struct ckpt_node *pare
 
 	if (!parent)
 		return &tree->root_ref;
-	refs = parent->image;
+	/* It stays for a grace period when it is replaced: see ckpt_node_has(). */
+	refs = READ_ONCE(parent->image);
 	return &refs[index & (CKPT_FANOUT - 1)];
 }
 
@@ -158,7 +159,7 @@ static u64 index_at(u64 index, unsigned int from, unsigned int level)
 
 struct ckpt_node *ckpt_node_first_use(struct ckpt_node *node)
 {
-	if (unlikely(test_bit(CKPT_NODE_LOADING, &node->flags) || node->error))
+	if (unlikely(test_bit_acquire(CKPT_NODE_LOADING, &node->flags) || node->error))
 		return NULL;
 	if (!test_bit(CKPT_NODE_RECENT, &node->flags))
 		set_bit(CKPT_NODE_RECENT, &node->flags);
@@ -172,7 +173,7 @@ struct ckpt_node *ckpt_node_find(const struct ckpt_tree *tree, unsigned int leve
 	unsigned int at = tree->levels - 1;
 
 	for (; node && at > level; at--) {
-		if (unlikely(test_bit(CKPT_NODE_LOADING, &node->flags)))
+		if (unlikely(test_bit_acquire(CKPT_NODE_LOADING, &node->flags)))
 			return NULL;
 		node = rcu_dereference(node->child[index_at(index, level, at - 1) &
 						   (CKPT_FANOUT - 1)]);
@@ -252,13 +253,15 @@ static struct ckpt_node *insert_child(struct ckpt_tree *tree, struct ckpt_node *
 	spinlock_t *lock = child_lock(tree, parent);
 	struct ckpt_node *new = node_alloc(tree, level, index), *node;
 	struct ckpt_store *store = tree->store;
-	struct ckpt_ref ref;
+	struct ckpt_ref ref = {};
 	unsigned long flags;
 	int r = 0;
 
 	spin_lock_irqsave(lock, flags);
 	node = rcu_dereference_protected(*place, lockdep_is_held(lock));
-	ref = *child_ref(tree, parent, index);
+	/* Of a node that is there, write-back may be changing the reference. */
+	if (!node)
+		ref = *child_ref(tree, parent, index);
 	if (node) {
 		refcount_inc(&node->refs);
 	} else if (ckpt_ref_where(&ref) || create) {
@@ -372,10 +375,12 @@ void *ckpt_node_change(struct ckpt_node *node)
 
 		memcpy(copy, old, CKPT_NODE_BYTES);
 		spin_lock_irqsave(&node->lock, flags);
-		node->image = copy;
+		/* Who sees the copy without a lock sees its content. */
+		smp_store_release(&node->image, copy);
 		if (!node->level && node->type == CKPT_TREE_MAP &&
 		    node->leaf->live == old)
-			WRITE_ONCE(node->leaf->live, copy);
+			/* As above. */
+			smp_store_release(&node->leaf->live, (struct ckpt_slot *)copy);
 		spin_unlock_irqrestore(&node->lock, flags);
 		/* The old page belongs to the write that is under way, or to all. */
 	}
@@ -455,7 +460,7 @@ static struct ckpt_node *cached_child(struct ckpt_tree *tree, struct ckpt_node *
 
 	rcu_read_lock();
 	node = rcu_dereference(*child_place(tree, parent, index));
-	if (node && (test_bit(CKPT_NODE_LOADING, &node->flags) || node->error ||
+	if (node && (test_bit_acquire(CKPT_NODE_LOADING, &node->flags) || node->error ||
 		     !refcount_inc_not_zero(&node->refs)))
 		node = NULL;
 	rcu_read_unlock();
@@ -518,6 +523,18 @@ struct ckpt_node *ckpt_node_next_cached(struct ckpt_tree *tree, u64 from)
 	return first_behind(tree, 0, from, true);
 }
 
+/* One that is not in memory has been evicted under the lock, and had its place before. */
+static bool has_root(struct ckpt_tree *tree)
+{
+	unsigned long flags;
+	bool has;
+
+	spin_lock_irqsave(&tree->lock, flags);
+	has = rcu_access_pointer(tree->root) || ckpt_ref_where(&tree->root_ref);
+	spin_unlock_irqrestore(&tree->lock, flags);
+	return has;
+}
+
 int ckpt_node_next_index(struct ckpt_tree *tree, unsigned int level, u64 from, u64 *index)
 {
 	struct ckpt_node *parent;
@@ -525,8 +542,7 @@ int ckpt_node_next_index(struct ckpt_tree *tree, unsigned int level, u64 from, u
 
 	if (level == tree->levels - 1) {
 		*index = 0;
-		return !from && (rcu_access_pointer(tree->root) ||
-				 ckpt_ref_where(&tree->root_ref));
+		return !from && has_root(tree);
 	}
 	for (;; from = (*index | (CKPT_FANOUT - 1)) + 1) {
 		parent = ckpt_node_next(tree, level + 1, from >> CKPT_FANOUT_SHIFT);
@@ -546,8 +562,11 @@ int ckpt_node_next_index(struct ckpt_tree *tree, unsigned int level, u64 from, u
 /* May this node go?  Both locks are held. */
 static bool evictable(struct ckpt_node *node)
 {
-	if (node->flags & (BIT(CKPT_NODE_LOADING) | BIT(CKPT_NODE_DIRTY) |
-			   BIT(CKPT_NODE_WRITING) | BIT(CKPT_NODE_DEAD)))
+	/* Pairs with the end of loading. */
+	unsigned long flags = smp_load_acquire(&node->flags);
+
+	if (flags & (BIT(CKPT_NODE_LOADING) | BIT(CKPT_NODE_DIRTY) |
+		     BIT(CKPT_NODE_WRITING) | BIT(CKPT_NODE_DEAD)))
 		return false;
 	if (refcount_read(&node->refs) != 1)
 		return false;
@@ -618,10 +637,21 @@ static bool forget_below(struct ckpt_node *node)
 	return gone;
 }
 
+static bool has_place(struct ckpt_tree *tree, struct ckpt_node *parent, u64 index)
+{
+	/* Write-back may be writing this word: what counts is whether there is anything in it. */
+	return data_race(ckpt_ref_where(child_ref(tree, parent, index)));
+}
+
+/*
+ * What a commit has made dirty is dirty until write-back has given it a place.  So that is asked
+ * first; the other way round a write-back in between would hide the node.
+ */
 int ckpt_node_has(struct ckpt_tree *tree, unsigned int level, u64 index, bool free)
 {
 	struct ckpt_node *parent = NULL, *node;
-	int has = 1;
+	unsigned long flags;
+	bool has;
 
 	if (level < tree->levels - 1) {
 		parent = ckpt_node_get(tree, level + 1, index >> CKPT_FANOUT_SHIFT, false);
@@ -629,11 +659,14 @@ int ckpt_node_has(struct ckpt_tree *tree, unsigned int level, u64 index, bool fr
 			return PTR_ERR_OR_ZERO(parent);
 	}
 	rcu_read_lock();
-	if (!ckpt_ref_where(child_ref(tree, parent, index))) {
-		node = rcu_dereference(*child_place(tree, parent, index));
-		has = node && (free ? !forget_below(node) :
-			       test_bit(CKPT_NODE_DIRTY, &node->flags));
-	}
+	spin_lock_irqsave(child_lock(tree, parent), flags);
+	node = rcu_dereference(*child_place(tree, parent, index));
+	/* Pairs with freeze_images(). */
+	has = (node && test_bit_acquire(CKPT_NODE_DIRTY, &node->flags)) ||
+	      has_place(tree, parent, index);
+	spin_unlock_irqrestore(child_lock(tree, parent), flags);
+	if (!has && node && free)
+		has = !forget_below(node) || has_place(tree, parent, index);
 	rcu_read_unlock();
 	if (parent)
 		ckpt_node_put(parent);

@@ -103,7 +103,8 @@ struct ckpt_node *ckpt_node_find(const struct ckpt_tree *tree, unsigned int leve
 /* What a walk found, if it may be used: all is said by flags, and those seldom change. */
 static inline struct ckpt_node *ckpt_node_found(struct ckpt_node *node)
 {
-	unsigned long flags = READ_ONCE(node->flags);
+	/* Pairs with the end of loading: what is loaded is there. */
+	unsigned long flags = smp_load_acquire(&node->flags);
 
 	if (likely((flags & (BIT(CKPT_NODE_LOADING) | BIT(CKPT_NODE_RECENT))) ==
 		   BIT(CKPT_NODE_RECENT)))

@@ -227,13 +227,14 @@ static enum step step_write(struct ckpt_target *t, struct ckpt_layer *top, struc
 		return STEP_PREPARE;
 	state = ckpt_leaf_state(leaf, slot);
 	if (state.present & ckpt_mask(ckpt_block_in_cluster(g, sector), 1)) {
-		if (!moving(leaf))
-			return step_overwrite(t, leaf, bio, sector, nr, f);
-		if (test_bit(slot, ckpt_leaf_w(leaf)->moving))
-			return step_moving(leaf, slot, bio);
-		/* Others may be moving: only this slot's part. */
-		nr = min_t(u64, nr, ckpt_cluster_sectors(g) -
-			   (sector & (ckpt_cluster_sectors(g) - 1)));
+		if (moving(leaf)) {
+			if (test_bit(slot, ckpt_leaf_w(leaf)->moving))
+				return step_moving(leaf, slot, bio);
+			/* Others may be moving: only this slot's part. */
+			nr = min_t(u64, nr, ckpt_cluster_sectors(g) -
+				   (sector & (ckpt_cluster_sectors(g) - 1)));
+		}
+		smp_rmb();	/* the bits come before the places, as in find_present() */
 		return step_overwrite(t, leaf, bio, sector, nr, f);
 	}
 	if (ckpt_commit_is_behind(store))

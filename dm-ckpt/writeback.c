@@ -153,7 +153,8 @@ static void freeze_images(struct ckpt_store *store, struct snapshot *snap)
 		item->where = ckpt_ref_where(ckpt_node_ref(node));
 		list_del_init(&node->dirty);
 		set_bit(CKPT_NODE_WRITING, &node->flags);
-		clear_bit(CKPT_NODE_DIRTY, &node->flags);
+		/* Who finds it clean finds its place: see ckpt_node_has(). */
+		clear_bit_unlock(CKPT_NODE_DIRTY, &node->flags);
 	}
 	store->nr_dirty = 0;
 }
