@@ -12,27 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "ckptd/capture.h"
+#include "ckptd/reach.h"
 #include "ckptd/restore.h"
 
 static sd_event *event;
 static const char *monitor, *command;
-
-static int reach(const char *path)
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
-	if (!connect(fd, (struct sockaddr *)&a, sizeof(a)))
-		return fd;
-	close(fd);
-	return -1;
-}
 
 static enum ckpt_result disks(void *arg, struct ckpt_error *e)
 {

@@ -1,27 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "libckpt/device.h"
 #include "machine.h"
+#include "reach.h"
 
 int machine_monitor(const struct vm_file *f)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err;
-
-	if (fd < 0)
-		return -1;
-	strcpy(address.sun_path, f->qmp);
-	if (!connect(fd, (struct sockaddr *)&address, sizeof(address)))
-		return fd;
-	err = errno;
-	close(fd);
-	errno = err;
-	return -1;
+	return reach(f->qmp);
 }
 
 bool machine_runs(const struct vm_file *f)
