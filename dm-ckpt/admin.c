@@ -364,7 +364,7 @@ static void orphan(struct ckpt_store *store, struct ckpt_volume *volume, struct 
 
 	top->heads--;
 	if (!top->base) {
-		top->frozen = true;
+		WRITE_ONCE(top->frozen, true);
 		ckpt_txn_record(txn, store, top->number);
 	}
 	if (base && base->base->owner == number) {

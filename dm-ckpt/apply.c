@@ -78,8 +78,8 @@ static int apply_slot(struct ckpt_store *store, const struct ckpt_entry_slot *en
 		u32 shift = ckpt_unit_mask_shift(g) - CKPT_UNIT_SHIFT;
 
 		slots[cluster % CKPT_FANOUT] = entry->slot;
-		layer->used += (u64)hweight32(after) << shift;
-		layer->used -= (u64)hweight32(before) << shift;
+		WRITE_ONCE(layer->used, layer->used + ((u64)hweight32(after) << shift) -
+					((u64)hweight32(before) << shift));
 		if (!store->replaying)
 			store->freed += (u64)hweight32(before) << shift;
 	}
@@ -111,8 +111,9 @@ static int merge_places(struct ckpt_store *store, const struct ckpt_entry_merge 
 		r = ckpt_space_apply_blocks(store, new.where, set, true);
 	if (r)
 		return r;
-	child->used += ((u64)hweight32(after) << shift) - ((u64)hweight32(mine) << shift);
-	parent->used -= (u64)hweight32(theirs) << shift;
+	WRITE_ONCE(child->used, child->used + ((u64)hweight32(after) << shift) -
+				((u64)hweight32(mine) << shift));
+	WRITE_ONCE(parent->used, parent->used - ((u64)hweight32(theirs) << shift));
 	if (store->replaying)
 		return 0;
 	/* Where the child had blocks of its own, those were copied. */
@@ -199,8 +200,8 @@ static int apply_adopt(struct ckpt_store *store, const struct ckpt_entry_adopt *
 	}
 	if (r)
 		return r;
-	child->used += used;
-	parent->used -= used;
+	WRITE_ONCE(child->used, child->used + used);
+	WRITE_ONCE(parent->used, parent->used - used);
 	if (!store->replaying)
 		store->moved += used;
 	return 0;
@@ -250,7 +251,7 @@ static int free_leaf(struct ckpt_store *store, struct ckpt_layer *layer, struct 
 		r = clear_units(store, s.where, units);
 		if (r)
 			return r;
-		layer->used -= (u64)hweight32(units) << shift;
+		WRITE_ONCE(layer->used, layer->used - ((u64)hweight32(units) << shift));
 		store->freed += (u64)hweight32(units) << shift;
 		if (!store->replaying)
 			ckpt_free_mask(store, s.where, units, store->txn);
@@ -292,7 +293,7 @@ static int apply_size(struct ckpt_store *store, const struct ckpt_entry_size *en
 
 	if (sectors < store->geometry.sectors || sectors > CKPT_STORE_SECTORS_MAX)
 		return bad_entry(store, "the store cannot have that size");
-	store->geometry.sectors = sectors;
+	WRITE_ONCE(store->geometry.sectors, sectors);
 	return 0;
 }
 

@@ -173,8 +173,8 @@ static void switch_head(struct ckpt_store *store, struct part *part, struct ckpt
 	if (old->base)
 		old->base->sampled = false;
 	else
-		old->frozen = true;
-	old->through = false;
+		WRITE_ONCE(old->frozen, true);
+	WRITE_ONCE(old->through, false);
 	head->heads++;
 	volume->checkpoints++;
 	part->checkpoint->volume = volume;
@@ -304,7 +304,7 @@ static void apply_part(struct ckpt_store *store, struct part *part, struct ckpt_
 	part->head->heads++;
 	old->heads--;
 	if (!old->base)
-		old->frozen = true;
+		WRITE_ONCE(old->frozen, true);
 	volume->sectors = part->head->sectors;
 	rcu_assign_pointer(volume->top, part->head);
 	ckpt_txn_record(txn, store, old->number);

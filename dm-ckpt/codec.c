@@ -28,7 +28,7 @@ bool ckpt_ref_valid(const struct ckpt_geometry *g, u64 where)
 {
 	return !(where & CKPT_WHERE_FLAGS) && !(where & (CKPT_NODE_SECTORS - 1)) &&
 	       where >= ckpt_first_free_unit(g) << CKPT_UNIT_SHIFT &&
-	       where + CKPT_NODE_SECTORS <= g->sectors;
+	       where + CKPT_NODE_SECTORS <= READ_ONCE(g->sectors);
 }
 
 bool ckpt_super_present(const struct ckpt_super *super)

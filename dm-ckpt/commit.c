@@ -67,7 +67,8 @@ void ckpt_txn_record(struct ckpt_txn *txn, struct ckpt_store *store, u32 number)
 		return;
 	ckpt_object_record(store, object, number, &record);
 	memcpy(entry->record, &record, sizeof(record));
-	if (object && object->type == CKPT_RECORD_LAYER && !object->layer->durable &&
+	if (object && object->type == CKPT_RECORD_LAYER &&
+	    !READ_ONCE(object->layer->durable) &&
 	    !WARN_ON_ONCE(txn->nr_makes == txn->room_makes))
 		txn->makes[txn->nr_makes++] = object->layer;
 }
@@ -162,7 +163,7 @@ void ckpt_commit_leaf(struct ckpt_store *store, struct ckpt_node *leaf)
 		queue_work(store->commit_wq, &store->commit_work);
 	else
 		queue_delayed_work(store->commit_wq, &store->commit_later,
-				   msecs_to_jiffies(store->options.commit_ms));
+				   msecs_to_jiffies(READ_ONCE(store->options.commit_ms)));
 }
 
 bool ckpt_commit_is_behind(struct ckpt_store *store)
@@ -177,7 +178,8 @@ bool ckpt_commit_covers(struct ckpt_store *store, const struct ckpt_node *leaf)
 
 	if (!w)
 		return true;
-	if (!bitmap_empty(w->dirty, CKPT_FANOUT))
+	/* Bits that are cleared meanwhile are looked for below. */
+	if (!data_race(bitmap_empty(w->dirty, CKPT_FANOUT)))
 		return false;
 	smp_rmb();	/* pairs with collect_leaf() */
 	return READ_ONCE(w->txn) <= READ_ONCE(store->txn_durable);
@@ -330,7 +332,7 @@ static void add_txn(struct ckpt_store *store, struct round *round, struct ckpt_t
 		at += le16_to_cpu(entry->bytes);
 	}
 	for (i = 0; i < txn->nr_makes; i++)
-		txn->makes[i]->durable = true;
+		WRITE_ONCE(txn->makes[i]->durable, true);
 }
 
 static void end_flushes(struct round *round)
@@ -373,7 +375,7 @@ static void do_round(struct ckpt_store *store, struct round *round)
 	struct ckpt_txn *txn;
 	bool empty;
 
-	store->txn++;
+	WRITE_ONCE(store->txn, store->txn + 1);
 	collect(store, round, llist_del_all(&store->dirty_leaves));
 	list_for_each_entry(txn, &round->txns, list)
 		add_txn(store, round, txn);
@@ -383,7 +385,7 @@ static void do_round(struct ckpt_store *store, struct round *round)
 
 	empty = ckpt_journal_empty(&store->journal);
 	if (!empty)
-		store->commits++;
+		WRITE_ONCE(store->commits, store->commits + 1);
 	else if (!bio_list_empty(&round->flushes) || !list_empty(&round->txns))
 		flush_data(store, round);
 	if (!empty)

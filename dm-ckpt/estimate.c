@@ -60,7 +60,7 @@ int ckpt_estimate(struct ckpt_store *store, const struct ckpt_checkpoint *checkp
 	if (layer->tags > 1 || layer->children > 1)
 		return 0;
 	if (!layer->children) {
-		e->freed = layer->used;
+		e->freed = READ_ONCE(layer->used);
 		return 0;
 	}
 	child = ckpt_layer_child(store, layer);
@@ -69,8 +69,8 @@ int ckpt_estimate(struct ckpt_store *store, const struct ckpt_checkpoint *checkp
 	if (!layer->base) {
 		r = merge_layers(store, layer, child, e);
 	} else if (layer->base->owner) {
-		e->freed = child->used;
-		e->copied = child->used;
+		e->freed = READ_ONCE(child->used);
+		e->copied = e->freed;
 	}
 	return r;
 }

@@ -71,7 +71,7 @@ bool ckpt_gate_park(struct ckpt_target *t, struct bio *bio)
 	unsigned long flags;
 
 	spin_lock_irqsave(&t->lock, flags);
-	closed = t->gate;
+	closed = READ_ONCE(t->gate);
 	if (closed && t->requeue)
 		back = true;
 	else if (closed)
@@ -100,7 +100,7 @@ void ckpt_gate_requeue(struct ckpt_target *t, bool on)
 	struct bio *bio;
 
 	spin_lock_irq(&t->lock);
-	t->requeue = on;
+	WRITE_ONCE(t->requeue, on);
 	spin_unlock_irq(&t->lock);
 	if (!on)
 		return;

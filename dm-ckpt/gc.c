@@ -83,7 +83,7 @@ bool ckpt_gc_merges(const struct ckpt_layer *layer)
 
 static bool is_unsettled(const struct ckpt_layer *layer)
 {
-	return layer->frozen && layer->durable && !layer->settled;
+	return layer->frozen && READ_ONCE(layer->durable) && !layer->settled;
 }
 
 /* What the rule has for one layer by itself; false: nothing. */
@@ -111,7 +111,7 @@ static bool find_merge(struct ckpt_store *store, struct ckpt_layer *child, struc
 {
 	struct ckpt_layer *parent = child->parent;
 
-	if (!parent || parent->broken || is_unsettled(parent) || !child->durable)
+	if (!parent || parent->broken || is_unsettled(parent) || !READ_ONCE(child->durable))
 		return false;
 	job->layer = parent;
 	job->other = child;
@@ -148,7 +148,7 @@ static void show_job(struct ckpt_store *store, const struct job *job)
 
 	store->from = job->state == CKPT_GC_BASE ? other : layer;
 	store->into = job->state == CKPT_GC_BASE ? layer : other;
-	store->gc_state = job->state;
+	WRITE_ONCE(store->gc_state, job->state);
 }
 
 /* Take it if it is better; true if it has to wait. */
@@ -252,7 +252,7 @@ static void rest(struct ckpt_store *store, int error)
 	store->into = 0;
 	/* After -EAGAIN and -EINTR it is at it again at once. */
 	if (error == -ENOSPC || error == -EBUSY || error == -ENOMEM)
-		store->gc_state = CKPT_GC_WAIT;
+		WRITE_ONCE(store->gc_state, CKPT_GC_WAIT);
 	mutex_unlock(&store->admin);
 }
 

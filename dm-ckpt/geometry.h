@@ -7,6 +7,7 @@
 #define CKPT_GEOMETRY_H
 
 #include <linux/bitops.h>
+#include <linux/compiler.h>
 
 #include "format.h"
 
@@ -52,7 +53,8 @@ static inline u32 ckpt_cluster_units(const struct ckpt_geometry *g)
 
 static inline u64 ckpt_store_units(const struct ckpt_geometry *g)
 {
-	return g->sectors >> CKPT_UNIT_SHIFT;
+	/* A store may grow at any time. */
+	return READ_ONCE(g->sectors) >> CKPT_UNIT_SHIFT;
 }
 
 /*

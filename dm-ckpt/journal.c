@@ -109,7 +109,7 @@ int ckpt_journal_write(struct ckpt_store *store)
 		opf &= ~REQ_PREFLUSH;
 	r = transfer(store, opf, j->head, j->buffer, j->nr);
 	if (!r)
-		j->head += j->nr;
+		WRITE_ONCE(j->head, j->head + j->nr);
 	return r;
 }
 

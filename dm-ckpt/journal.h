@@ -26,9 +26,10 @@ struct ckpt_journal {
 int ckpt_journal_init(struct ckpt_store *store);
 void ckpt_journal_exit(struct ckpt_store *store);
 
+/* Out of date without store->commit. */
 static inline u32 ckpt_journal_used(const struct ckpt_journal *j)
 {
-	return (u32)(j->head - j->tail);
+	return (u32)(READ_ONCE(j->head) - READ_ONCE(j->tail));
 }
 
 /* Blocks that can be written before the tail must move. */

@@ -6,13 +6,15 @@
 /* A base is as long as it was when something came to sit on it; then come zeros. */
 static void look_in_base(const struct ckpt_layer *base, u64 sector, struct ckpt_place *p)
 {
-	if (sector >= base->sectors) {
+	u64 end = READ_ONCE(base->sectors);
+
+	if (sector >= end) {
 		p->where = CKPT_ZEROS;
 		return;
 	}
 	p->where = CKPT_IN_ORIGIN;
 	p->sector = sector;
-	p->sectors = min_t(u64, p->sectors, base->sectors - sector);
+	p->sectors = min_t(u64, p->sectors, end - sector);
 }
 
 /*

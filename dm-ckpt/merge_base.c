@@ -525,8 +525,8 @@ static int pass_through(struct drain *d)
 	}
 	down_write(&store->chain);
 	d->layer->heads--;
-	d->layer->frozen = true;
-	d->layer->through = false;
+	WRITE_ONCE(d->layer->frozen, true);
+	WRITE_ONCE(d->layer->through, false);
 	d->base->heads++;
 	rcu_assign_pointer(volume->top, d->base);
 	ckpt_txn_record(txn, store, d->layer->number);
@@ -548,7 +548,8 @@ static int give_way(struct drain *d)
 	int r;
 
 	mutex_lock(&d->store->admin);
-	if (!ckpt_base_merges(d->base) || d->layer->rewritten || d->layer->used ||
+	if (!ckpt_base_merges(d->base) || READ_ONCE(d->layer->rewritten) ||
+	    READ_ONCE(d->layer->used) ||
 	    (d->layer->frozen && d->layer->sectors != d->base->sectors))
 		r = -EAGAIN;
 	else if (!d->layer->frozen)

@@ -267,7 +267,7 @@ static int msg_low_water(struct args *a)
 	}
 	if (r)
 		return r;
-	a->store->options.low_water = units;
+	WRITE_ONCE(a->store->options.low_water, units);
 	ckpt_pressure_kick(a->store);
 	return 0;
 }

@@ -358,7 +358,7 @@ static void mark_dirty(struct ckpt_node *node)
 	for (; node && !test_and_set_bit(CKPT_NODE_DIRTY, &node->flags); node = node->parent) {
 		refcount_inc(&node->refs);
 		list_add_tail(&node->dirty, &store->dirty_nodes);
-		store->nr_dirty++;
+		WRITE_ONCE(store->nr_dirty, store->nr_dirty + 1);
 	}
 }
 
@@ -426,7 +426,7 @@ u64 ckpt_node_prune(struct ckpt_node *node)
 	spin_unlock_irqrestore(lock, flags);
 	if (test_and_clear_bit(CKPT_NODE_DIRTY, &node->flags)) {
 		list_del_init(&node->dirty);
-		store->nr_dirty--;
+		WRITE_ONCE(store->nr_dirty, store->nr_dirty - 1);
 		ckpt_node_put(node);
 	}
 	ckpt_node_put(node);		/* the tree's */
@@ -675,7 +675,7 @@ int ckpt_node_has(struct ckpt_tree *tree, unsigned int level, u64 index, bool fr
 
 unsigned long ckpt_cache_trim(struct ckpt_store *store, unsigned long nr, bool force)
 {
-	unsigned long limit = (unsigned long)store->options.cache_mb << 20;
+	unsigned long limit = (unsigned long)READ_ONCE(store->options.cache_mb) << 20;
 	unsigned long gone = 0, look = nr * 4;
 	LIST_HEAD(evicted);
 	struct ckpt_node *node, *next;

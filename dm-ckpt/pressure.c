@@ -45,7 +45,8 @@ static void give_back_heads(struct ckpt_store *store)
 	do {
 		rcu_read_lock();
 		object = xa_find_after(&store->objects, &number, ULONG_MAX, XA_PRESENT);
-		if (object && object->type == CKPT_RECORD_LAYER && !object->layer->frozen)
+		if (object && object->type == CKPT_RECORD_LAYER &&
+		    !READ_ONCE(object->layer->frozen))
 			give_back_tree(&object->layer->map);
 		rcu_read_unlock();
 		cond_resched();
@@ -93,8 +94,10 @@ u64 ckpt_pressure_free(const struct ckpt_store *store)
 
 u64 ckpt_pressure_mark(const struct ckpt_store *store)
 {
-	if (store->options.low_water != CKPT_LOW_WATER_DEFAULT)
-		return store->options.low_water;
+	u64 mark = READ_ONCE(store->options.low_water);
+
+	if (mark != CKPT_LOW_WATER_DEFAULT)
+		return mark;
 	return ckpt_capacity(&store->geometry) >> LOW_WATER_SHIFT;
 }
 
@@ -104,7 +107,7 @@ static void announce(struct ckpt_store *store, enum ckpt_space_state state)
 	WRITE_ONCE(store->space_state, state);
 	if (state == CKPT_SPACE_FULL)
 		ckpt_log(warn, store, "the store is full: writes that need space %s",
-			 store->options.error_if_no_space ? "fail" : "wait");
+			 READ_ONCE(store->options.error_if_no_space) ? "fail" : "wait");
 	else if (state == CKPT_SPACE_LOW)
 		ckpt_log(warn, store, "the store is short of space: %llu units are free",
 			 ckpt_pressure_free(store));
@@ -138,7 +141,7 @@ static void take_waiting(struct ckpt_store *store, struct bio_list *list)
 	spin_lock_irq(&store->waiting_lock);
 	bio_list_merge(list, &store->waiting);
 	bio_list_init(&store->waiting);
-	store->nr_waiting = 0;
+	WRITE_ONCE(store->nr_waiting, 0);
 	spin_unlock_irq(&store->waiting_lock);
 }
 
@@ -180,7 +183,7 @@ bool ckpt_pressure_wait(struct ckpt_target *t, struct bio *bio, int error)
 		resting = true;
 	} else if (!store->given_up) {
 		bio_list_add(&store->waiting, bio);
-		store->nr_waiting++;
+		WRITE_ONCE(store->nr_waiting, store->nr_waiting + 1);
 		waits = true;
 		if (timeout)
 			queue_delayed_work(store->bg_wq, &store->give_up, timeout * HZ);
@@ -204,7 +207,7 @@ static void do_give_up(struct work_struct *work)
 	take_waiting(store, &list);
 	if (!bio_list_empty(&list))
 		ckpt_log(warn, store, "no space has come back in %u seconds: writes that need it fail",
-			 store->options.no_space_timeout);
+			 READ_ONCE(store->options.no_space_timeout));
 	while ((bio = bio_list_pop(&list)))
 		end_bio(bio, false);
 }
@@ -240,15 +243,17 @@ static void do_space(struct work_struct *work)
 	enum ckpt_space_state state = is_low(store) ? CKPT_SPACE_LOW : CKPT_SPACE_OK;
 
 	/* Those who wait because of a limit, or for a store that is not writable any more. */
-	if (store->space_state != CKPT_SPACE_FULL || store->mode != CKPT_MODE_RW)
+	if (READ_ONCE(store->space_state) != CKPT_SPACE_FULL ||
+	    READ_ONCE(store->mode) != CKPT_MODE_RW)
 		retry_waiting(store);
-	if (store->space_state != CKPT_SPACE_FULL) {
+	if (READ_ONCE(store->space_state) != CKPT_SPACE_FULL) {
 		set_state(store, state);
 		return;
 	}
 	if (ckpt_space_left(store) < ENOUGH_UNITS)
 		return;
-	if (store->nr_waiting || time_before(jiffies, store->full_since + CALM_JIFFIES)) {
+	if (READ_ONCE(store->nr_waiting) ||
+	    time_before(jiffies, READ_ONCE(store->full_since) + CALM_JIFFIES)) {
 		spin_lock_irq(&store->waiting_lock);
 		store->given_up = false;
 		spin_unlock_irq(&store->waiting_lock);

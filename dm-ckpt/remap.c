@@ -195,7 +195,8 @@ out:
 
 static bool moving(struct ckpt_node *leaf)
 {
-	return unlikely(!bitmap_empty(ckpt_leaf_w(leaf)->moving, CKPT_FANOUT));
+	/* One that is set meanwhile waits for this bio's epoch. */
+	return unlikely(!data_race(bitmap_empty(ckpt_leaf_w(leaf)->moving, CKPT_FANOUT)));
 }
 
 /* A slot of the leaf is being moved: writes of present blocks of it wait. */
@@ -280,6 +281,7 @@ static enum step zero_slots(struct ckpt_target *t, struct ckpt_layer *top, struc
 	const struct ckpt_geometry *g = &t->store->geometry;
 	u32 first = (sector >> g->block_shift) % (CKPT_FANOUT * CKPT_CLUSTER_BLOCKS);
 	u32 blocks = min(nr >> g->block_shift, CKPT_FANOUT * CKPT_CLUSTER_BLOCKS - first);
+	bool over = READ_ONCE(top->parent);
 	enum step step = STEP_PREPARE;
 	struct ckpt_leaf_write *w;
 	unsigned long flags;
@@ -303,12 +305,12 @@ static enum step zero_slots(struct ckpt_target *t, struct ckpt_layer *top, struc
 		present = le32_to_cpu(w->live[slot].present);
 		zero = le32_to_cpu(w->live[slot].zero);
 		/* Over nothing, what is not there reads as zeros by itself. */
-		if (present & mask || (top->parent && ~zero & mask)) {
+		if (present & mask || (over && ~zero & mask)) {
 			/* The places stay the slot's until the commit, or for good. */
 			if (!w->own[slot])
 				w->own[slot] = ckpt_whole_units(g, present);
 			ckpt_leaf_set(leaf, slot, present & ~mask,
-				      top->parent ? zero | mask : zero & ~mask);
+				      over ? zero | mask : zero & ~mask);
 			ckpt_leaf_dirty(leaf, slot);
 		}
 		done += part;

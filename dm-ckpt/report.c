@@ -46,7 +46,7 @@ static void count_objects(struct ckpt_store *store, struct counts *c)
 		else if (object->layer->frozen && !object->layer->tags)
 			c->hidden++;
 		if (is_merging(object->layer))
-			c->left += object->layer->used;
+			c->left += READ_ONCE(object->layer->used);
 	}
 	c->from = store->from;
 	c->into = store->into;
@@ -76,27 +76,28 @@ void ckpt_report_store(struct ckpt_store *store, char *result, unsigned int maxl
 	unsigned int sz = 0;
 	struct counts c;
 
-	if (!store->active) {
+	if (!READ_ONCE(store->active)) {
 		DMEMIT("-");
 		return;
 	}
 	count_objects(store, &c);
 	ckpt_uuid_format(store->super->uuid, uuid);
-	DMEMIT("%s %s %u %u %llu/%llu %llu", uuid, modes[store->mode], ckpt_block_sectors(g),
-	       CKPT_NODE_SECTORS, store->space.used + ckpt_first_free_unit(g),
-	       ckpt_store_units(g), ckpt_space_reserved(store));
+	DMEMIT("%s %s %u %u %llu/%llu %llu", uuid, modes[READ_ONCE(store->mode)],
+	       ckpt_block_sectors(g), CKPT_NODE_SECTORS,
+	       READ_ONCE(store->space.used) + ckpt_first_free_unit(g), ckpt_store_units(g),
+	       ckpt_space_reserved(store));
 	DMEMIT(" %u/%u %u/%u %ld/%lu", ckpt_journal_used(&store->journal),
-	       store->journal.blocks, store->nr_dirty, store->dirty_limit,
+	       store->journal.blocks, READ_ONCE(store->nr_dirty), store->dirty_limit,
 	       atomic_long_read(&store->cached) >> 10,
-	       (unsigned long)store->options.cache_mb << 10);
-	DMEMIT(" %llu %llu %u %u %u %u %u %llu %llu %llu", store->commits, store->writebacks,
-	       c.volumes, c.checkpoints, c.layers, c.hidden, c.freeing, store->moved,
-	       store->copied, store->freed);
-	DMEMIT(" %s", merging[store->gc_state]);
+	       (unsigned long)READ_ONCE(store->options.cache_mb) << 10);
+	DMEMIT(" %llu %llu %u %u %u %u %u %llu %llu %llu", READ_ONCE(store->commits),
+	       READ_ONCE(store->writebacks), c.volumes, c.checkpoints, c.layers, c.hidden,
+	       c.freeing, store->moved, store->copied, store->freed);
+	DMEMIT(" %s", merging[READ_ONCE(store->gc_state)]);
 	sz = emit_number(c.from, result, maxlen, sz);
 	sz = emit_number(c.into, result, maxlen, sz);
-	DMEMIT(" %llu %u %u %s %u", c.left, store->options.merge_rate,
-	       store->options.merge_share, spaces[store->space_state],
+	DMEMIT(" %llu %u %u %s %u", c.left, READ_ONCE(store->options.merge_rate),
+	       READ_ONCE(store->options.merge_share), spaces[READ_ONCE(store->space_state)],
 	       READ_ONCE(store->nr_waiting));
 }
 
@@ -110,8 +111,8 @@ void ckpt_report_volume(struct ckpt_target *t, char *result, unsigned int maxlen
 	top = t->view ? t->layer : ckpt_volume_top(t->store, t->volume);
 	ckpt_uuid_format(t->volume->uuid, uuid);
 	DMEMIT("%s %s %s %u %llu %llu", uuid,
-	       t->view || t->store->mode != CKPT_MODE_RW ? "ro" : "rw",
-	       top->base ? "passthrough" : "layered", ckpt_layer_depth(top), top->used,
+	       t->view || READ_ONCE(t->store->mode) != CKPT_MODE_RW ? "ro" : "rw",
+	       top->base ? "passthrough" : "layered", ckpt_layer_depth(top), READ_ONCE(top->used),
 	       t->view ? top->sectors : t->volume->sectors);
 	mutex_unlock(&t->store->admin);
 }
@@ -153,7 +154,7 @@ static unsigned int list_layer(const struct ckpt_layer *layer, char *result, uns
 	else
 		DMEMIT("-");
 	DMEMIT(" %llu %s %llu %llu %s\n", layer->sectors, layer->frozen ? "frozen" : "head",
-	       layer->used, layer->created, layer_state(layer));
+	       READ_ONCE(layer->used), layer->created, layer_state(layer));
 	return sz;
 }
 

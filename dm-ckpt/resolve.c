@@ -84,7 +84,7 @@ static int make_table(struct ckpt_store *store, struct ckpt_node *leaf)
 	struct ckpt_under __rcu **table;
 	unsigned long flags;
 
-	if (leaf->leaf->under)
+	if (READ_ONCE(leaf->leaf->under))
 		return 0;
 	table = kcalloc(CKPT_FANOUT, sizeof(*table), GFP_NOIO);
 	if (!table)

@@ -173,7 +173,7 @@ static struct ckpt_layer *next_layer(struct ckpt_store *store, unsigned long *nu
 	mutex_lock(&store->admin);
 	while (!layer && (object = xa_find_after(&store->objects, number, ULONG_MAX, XA_PRESENT)))
 		/* What a head drops that is merged into its base stays where it is. */
-		if (object->type == CKPT_RECORD_LAYER && object->layer->durable &&
+		if (object->type == CKPT_RECORD_LAYER && READ_ONCE(object->layer->durable) &&
 		    !object->layer->broken && !object->layer->through)
 			layer = object->layer;
 	mutex_unlock(&store->admin);

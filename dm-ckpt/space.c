@@ -66,7 +66,7 @@ static bool may_take(const struct ckpt_store *store, enum ckpt_space_user user, 
 	const struct ckpt_space *space = &store->space;
 
 	return READ_ONCE(space->taken) + units <= data_limit(store) ||
-	       (user == CKPT_SPACE_MERGE && units <= space->merge_left);
+	       (user == CKPT_SPACE_MERGE && units <= READ_ONCE(space->merge_left));
 }
 
 /* space->lock is held, and they may be taken. */
@@ -74,9 +74,10 @@ static void count_taken(struct ckpt_store *store, enum ckpt_space_user user, u32
 {
 	struct ckpt_space *space = &store->space;
 
-	space->taken += units;
+	WRITE_ONCE(space->taken, space->taken + units);
 	if (user == CKPT_SPACE_MERGE && space->taken > data_limit(store))
-		space->merge_left -= min_t(u64, units, space->merge_left);
+		WRITE_ONCE(space->merge_left,
+			   space->merge_left - min_t(u64, units, space->merge_left));
 }
 
 bool ckpt_space_borrowed(const struct ckpt_store *store)
@@ -89,7 +90,7 @@ void ckpt_space_repaid(struct ckpt_store *store)
 	struct ckpt_space *space = &store->space;
 
 	spin_lock_irq(&space->lock);
-	space->merge_left = space->merge_reserve;
+	WRITE_ONCE(space->merge_left, space->merge_reserve);
 	spin_unlock_irq(&space->lock);
 }
 
@@ -132,11 +133,11 @@ int ckpt_space_apply(struct ckpt_store *store, u64 unit, u32 nr, bool set)
 		if (set) {
 			changed = ckpt_bits_set(image, first, part);
 			live = ckpt_bits_set(leaf->live, first, part);
-			space->used += changed;
-			space->taken += live;
+			WRITE_ONCE(space->used, space->used + changed);
+			WRITE_ONCE(space->taken, space->taken + live);
 		} else {
 			changed = ckpt_bits_clear(image, first, part);
-			space->used -= changed;
+			WRITE_ONCE(space->used, space->used - changed);
 		}
 		spin_unlock_irqrestore(&space->lock, flags);
 		ckpt_node_put(leaf);
@@ -177,15 +178,16 @@ void ckpt_space_release(struct ckpt_store *store, u64 unit, u32 nr)
 	rcu_read_lock();
 	while (nr) {
 		u32 first = unit % CKPT_SPACE_LEAF_UNITS;
-		u32 part = min(nr, CKPT_SPACE_LEAF_UNITS - first);
+		u32 part = min(nr, CKPT_SPACE_LEAF_UNITS - first), cleared;
 		struct ckpt_node *leaf;
 		unsigned long flags;
 
 		leaf = ckpt_node_find(&space->tree, 0, unit / CKPT_SPACE_LEAF_UNITS);
 		if (!WARN_ON_ONCE(!leaf)) {
 			spin_lock_irqsave(&space->lock, flags);
-			space->taken -= ckpt_bits_clear(leaf->live, first, part);
-			space->fragmented = false;
+			cleared = ckpt_bits_clear(leaf->live, first, part);
+			WRITE_ONCE(space->taken, space->taken - cleared);
+			WRITE_ONCE(space->fragmented, false);
 			spin_unlock_irqrestore(&space->lock, flags);
 		}
 		unit += part;
@@ -271,6 +273,7 @@ int ckpt_space_window(struct ckpt_store *store, u32 first, u32 nr, u64 *where, u
 	const struct ckpt_geometry *g = &store->geometry;
 	u32 whole = ckpt_cluster_units(g), skip, need = units_touched(g, first, nr, &skip);
 	struct ckpt_space *space = &store->space;
+	bool scarce = READ_ONCE(space->scarce);
 	unsigned long flags;
 	int r = -EAGAIN;
 	unsigned int i;
@@ -280,16 +283,16 @@ int ckpt_space_window(struct ckpt_store *store, u32 first, u32 nr, u64 *where, u
 		struct ckpt_space_run *run = stock_run(space, i);
 		u32 taken;
 
-		if (run->nr >= whole && !space->scarce) {
+		if (run->nr >= whole && !scarce) {
 			*where = run->unit << CKPT_UNIT_SHIFT;
 			*own = ~0u;
 			taken = whole;
-		} else if ((space->fragmented || space->scarce) && run->nr >= need) {
+		} else if ((scarce || READ_ONCE(space->fragmented)) && run->nr >= need) {
 			u64 at = run->unit - skip;
 
 			taken = min(run->nr, whole - skip);
 			/* A slot that outgrows this moves; twice as much makes that seldom. */
-			if (space->scarce)
+			if (scarce)
 				taken = min(taken, 2 * need);
 			*where = at << CKPT_UNIT_SHIFT;
 			*own = blocks_within(g, at, run->unit, run->unit + taken);
@@ -301,13 +304,13 @@ int ckpt_space_window(struct ckpt_store *store, u32 first, u32 nr, u64 *where, u
 		}
 		run->unit += taken;
 		run->nr -= taken;
-		space->stock_units -= taken;
+		WRITE_ONCE(space->stock_units, space->stock_units - taken);
 		r = 0;
 		break;
 	}
 	while (space->nr_runs && !stock_run(space, 0)->nr) {
 		space->first_run = (space->first_run + 1) % CKPT_STOCK_RUNS;
-		space->nr_runs--;
+		WRITE_ONCE(space->nr_runs, space->nr_runs - 1);
 	}
 	spin_unlock_irqrestore(&space->lock, flags);
 	return r;
@@ -326,8 +329,8 @@ void ckpt_space_drop_stock(struct ckpt_store *store)
 		}
 		run = *stock_run(space, 0);
 		space->first_run = (space->first_run + 1) % CKPT_STOCK_RUNS;
-		space->nr_runs--;
-		space->stock_units -= run.nr;
+		WRITE_ONCE(space->nr_runs, space->nr_runs - 1);
+		WRITE_ONCE(space->stock_units, space->stock_units - run.nr);
 		spin_unlock_irq(&space->lock);
 		if (run.nr)
 			ckpt_space_release(store, run.unit, run.nr);
@@ -366,7 +369,8 @@ static int take_run(struct ckpt_store *store, u64 *cursor, u32 least, u32 most,
 			from = first + found;
 		}
 		if (found)
-			space->taken += ckpt_bits_set(leaf->live, first, found);
+			WRITE_ONCE(space->taken,
+				   space->taken + ckpt_bits_set(leaf->live, first, found));
 		spin_unlock_irq(&space->lock);
 		ckpt_node_put(leaf);
 		if (found) {
@@ -404,8 +408,9 @@ static int add_runs(struct ckpt_store *store, u32 least)
 		int r;
 
 		taken = READ_ONCE(space->taken);
-		if (taken + least > limit || space->nr_runs == CKPT_STOCK_RUNS ||
-		    space->stock_units >= STOCK_UNITS)
+		/* Others only lower these two. */
+		if (taken + least > limit || READ_ONCE(space->nr_runs) == CKPT_STOCK_RUNS ||
+		    READ_ONCE(space->stock_units) >= STOCK_UNITS)
 			break;
 		r = take_run(store, &space->cursor, least,
 			     min_t(u64, limit - taken, STOCK_UNITS), &run);
@@ -414,8 +419,9 @@ static int add_runs(struct ckpt_store *store, u32 least)
 		if (r)
 			return r;
 		spin_lock_irq(&space->lock);
-		*stock_run(space, space->nr_runs++) = run;
-		space->stock_units += run.nr;
+		*stock_run(space, space->nr_runs) = run;
+		WRITE_ONCE(space->nr_runs, space->nr_runs + 1);
+		WRITE_ONCE(space->stock_units, space->stock_units + run.nr);
 		spin_unlock_irq(&space->lock);
 		any = true;
 	}
@@ -431,7 +437,7 @@ int ckpt_space_refill(struct ckpt_store *store, u32 first, u32 nr)
 
 	mutex_lock(&space->refill);
 	WRITE_ONCE(space->scarce, ckpt_space_left(store) < ckpt_capacity(g) >> SCARCE_SHIFT);
-	if (!stock_has(space, space->fragmented || space->scarce ? need :
+	if (!stock_has(space, READ_ONCE(space->fragmented) || space->scarce ? need :
 		       ckpt_cluster_units(g))) {
 		/* Remains that are too short for a window would only fill the stock. */
 		ckpt_space_drop_stock(store);
@@ -511,7 +517,7 @@ int ckpt_space_nearest(struct ckpt_store *store, u64 *cursor, u32 blocks, u64 *w
 	if (IS_ERR(leaf))
 		return PTR_ERR(leaf);
 	/* Without the lock: it is old when whoever asks acts on it, anyway. */
-	place = ckpt_bits_nearest(leaf->live, from, to, end, mask >> first, 1u << shift);
+	place = data_race(ckpt_bits_nearest(leaf->live, from, to, end, mask >> first, 1u << shift));
 	ckpt_node_put(leaf);
 	*where = (*cursor - from + place - ((u64)first << shift)) << CKPT_UNIT_SHIFT;
 	*cursor += to - from;

@@ -97,7 +97,7 @@ static struct ckpt_store *find_locked(struct mapped_device *md, struct block_dev
 
 	lockdep_assert_held(&stores_lock);
 	list_for_each_entry(store, &stores, list)
-		if (bdev ? store->bdev == bdev : store->md == md && store->active)
+		if (bdev ? store->bdev == bdev : store->md == md && READ_ONCE(store->active))
 			return store;
 	return NULL;
 }
@@ -257,8 +257,8 @@ static int activate(struct ckpt_store *store)
 		return r;
 	}
 	ckpt_quota_count(store);
-	store->mode = store->options.read_only ? CKPT_MODE_RO : CKPT_MODE_RW;
-	store->active = true;
+	WRITE_ONCE(store->mode, store->options.read_only ? CKPT_MODE_RO : CKPT_MODE_RW);
+	WRITE_ONCE(store->active, true);
 	return 0;
 }
 
@@ -305,9 +305,9 @@ int ckpt_store_activate(struct ckpt_store *store, u64 sectors)
 		bool suspended = store->suspended;
 
 		/* Nothing else can happen while the admin lock is held. */
-		store->suspended = false;
+		WRITE_ONCE(store->suspended, false);
 		r = grow(store, sectors);
-		store->suspended = suspended;
+		WRITE_ONCE(store->suspended, suspended);
 	}
 	mutex_unlock(&store->admin);
 	return r;
@@ -319,7 +319,7 @@ void ckpt_store_suspend(struct ckpt_store *store)
 {
 	struct ckpt_target *t;
 
-	if (!store->active || store->suspended)
+	if (!READ_ONCE(store->active) || READ_ONCE(store->suspended))
 		return;
 	ckpt_gc_stop(store);
 	mutex_lock(&store->admin);
@@ -330,7 +330,7 @@ void ckpt_store_suspend(struct ckpt_store *store)
 		ckpt_commit(store);
 		ckpt_writeback(store);
 	}
-	store->suspended = true;
+	WRITE_ONCE(store->suspended, true);
 	mutex_unlock(&store->admin);
 	cancel_delayed_work_sync(&store->commit_later);
 	flush_work(&store->commit_work);
@@ -343,8 +343,8 @@ void ckpt_store_resume(struct ckpt_store *store)
 	struct ckpt_target *t;
 
 	mutex_lock(&store->admin);
-	store->suspended = false;
-	store->stopping = false;
+	WRITE_ONCE(store->suspended, false);
+	WRITE_ONCE(store->stopping, false);
 	list_for_each_entry(t, &store->targets, list)
 		if (t->gate)
 			ckpt_gate_open(t);
@@ -359,7 +359,7 @@ void ckpt_store_add_target(struct ckpt_store *store, struct ckpt_target *t)
 	down_write(&store->targets_lock);
 	if (!t->live) {
 		t->live = true;
-		t->gate = store->suspended;
+		WRITE_ONCE(t->gate, store->suspended);
 		list_add(&t->list, &store->targets);
 		if (!t->view)
 			list_add(&t->of_volume, &t->volume->targets);

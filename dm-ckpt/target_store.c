@@ -160,13 +160,13 @@ static char *active_error(struct dm_target *ti, const struct store_table *st)
 {
 	const struct ckpt_store *store = st->store;
 
-	if (!store->active)
+	if (!READ_ONCE(store->active))
 		return NULL;
 	if (st->do_format)
 		return "the store is active and cannot be formatted";
 	if (store->options.read_only != st->options.read_only)
 		return "read_only cannot change while the store is active";
-	if (ti->len < store->geometry.sectors)
+	if (ti->len < READ_ONCE(store->geometry.sectors))
 		return "the table is shorter than the store";
 	return NULL;
 }
@@ -257,7 +257,7 @@ static int store_preresume(struct dm_target *ti)
 	struct ckpt_store *store = st->store;
 	int r;
 
-	if (store->active && store->options.read_only != st->options.read_only) {
+	if (READ_ONCE(store->active) && store->options.read_only != st->options.read_only) {
 		ckpt_log(err, store, "read_only cannot change while the store is active");
 		return -EBUSY;
 	}
@@ -267,7 +267,8 @@ static int store_preresume(struct dm_target *ti)
 			return r;
 		st->do_format = false;
 	}
-	store->options = st->options;
+	/* Each is a word, or less, at a place of its own: readers see the old or the new one. */
+	data_race(store->options = st->options);
 	return ckpt_store_activate(store, ti->len);
 }
 
@@ -303,7 +304,7 @@ static int store_message(struct dm_target *ti, unsigned int argc, char **argv, c
 	int r = ckpt_message(st->store, argc, argv, result, maxlen);
 
 	/* What a message has changed is shown by the table, and comes with it when it is loaded. */
-	if (st->store->active)
+	if (READ_ONCE(st->store->active))
 		st->options = st->store->options;
 	return r;
 }

@@ -274,7 +274,7 @@ void ckpt_target_unpin(struct ckpt_target *t)
 static void set_resting(struct ckpt_target *t, bool resting)
 {
 	spin_lock_irq(&t->lock);
-	t->resting = resting;
+	WRITE_ONCE(t->resting, resting);
 	spin_unlock_irq(&t->lock);
 }
 
@@ -389,7 +389,7 @@ static void volume_status(struct dm_target *ti, status_type_t type, unsigned int
 static int volume_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn, void *data)
 {
 	struct ckpt_target *t = ti->private;
-	int r = fn(ti, t->data_dev, 0, t->store->geometry.sectors, data);
+	int r = fn(ti, t->data_dev, 0, READ_ONCE(t->store->geometry.sectors), data);
 
 	if (!r && t->origin)
 		r = fn(ti, t->origin, 0, bdev_nr_sectors(t->origin->bdev), data);

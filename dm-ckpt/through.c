@@ -537,7 +537,7 @@ void ckpt_through_stop(struct ckpt_store *store, struct ckpt_layer *head)
 	down_write(&store->chain);
 	if (head->through) {
 		WRITE_ONCE(head->through, false);
-		head->rewritten = true;
+		WRITE_ONCE(head->rewritten, true);
 	}
 	up_write(&store->chain);
 }

@@ -156,7 +156,7 @@ static void freeze_images(struct ckpt_store *store, struct snapshot *snap)
 		/* Who finds it clean finds its place: see ckpt_node_has(). */
 		clear_bit_unlock(CKPT_NODE_DIRTY, &node->flags);
 	}
-	store->nr_dirty = 0;
+	WRITE_ONCE(store->nr_dirty, 0);
 }
 
 static void fill_super(struct ckpt_store *store, struct ckpt_super *super)
@@ -266,8 +266,8 @@ static void end_snapshot(struct ckpt_store *store, struct snapshot *snap, bool o
 		ckpt_space_release(store, snap->drops[i] >> CKPT_UNIT_SHIFT, 1);
 	if (ok) {
 		memcpy(store->super, snap->super, sizeof(*store->super));
-		store->journal.tail = le64_to_cpu(snap->super->journal_seq);
-		store->writebacks++;
+		WRITE_ONCE(store->journal.tail, le64_to_cpu(snap->super->journal_seq));
+		WRITE_ONCE(store->writebacks, store->writebacks + 1);
 	}
 }
 
@@ -314,7 +314,8 @@ int ckpt_writeback(struct ckpt_store *store)
 
 bool ckpt_writeback_urgent(struct ckpt_store *store)
 {
-	return store->nr_dirty + 2 * atomic_read(&store->nr_dirty_leaves) > store->dirty_limit ||
+	return READ_ONCE(store->nr_dirty) + 2 * atomic_read(&store->nr_dirty_leaves) >
+	       store->dirty_limit ||
 	       ckpt_journal_room(&store->journal) < 2 * CKPT_TXN_BLOCKS;
 }
 
