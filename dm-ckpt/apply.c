@@ -81,7 +81,7 @@ static int apply_slot(struct ckpt_store *store, const struct ckpt_entry_slot *en
 		WRITE_ONCE(layer->used, layer->used + ((u64)hweight32(after) << shift) -
 					((u64)hweight32(before) << shift));
 		if (!store->replaying)
-			store->freed += (u64)hweight32(before) << shift;
+			atomic64_add((u64)hweight32(before) << shift, &store->freed);
 	}
 	ckpt_node_put(leaf);
 	return r;
@@ -117,8 +117,8 @@ static int merge_places(struct ckpt_store *store, const struct ckpt_entry_merge 
 	if (store->replaying)
 		return 0;
 	/* Where the child had blocks of its own, those were copied. */
-	store->moved += (u64)hweight32(kept & ~mine) << shift;
-	store->freed += (u64)hweight32(theirs & ~kept) << shift;
+	atomic64_add((u64)hweight32(kept & ~mine) << shift, &store->moved);
+	atomic64_add((u64)hweight32(theirs & ~kept) << shift, &store->freed);
 	return 0;
 }
 
@@ -203,7 +203,7 @@ static int apply_adopt(struct ckpt_store *store, const struct ckpt_entry_adopt *
 	WRITE_ONCE(child->used, child->used + used);
 	WRITE_ONCE(parent->used, parent->used - used);
 	if (!store->replaying)
-		store->moved += used;
+		atomic64_add(used, &store->moved);
 	return 0;
 }
 
@@ -252,7 +252,7 @@ static int free_leaf(struct ckpt_store *store, struct ckpt_layer *layer, struct 
 		if (r)
 			return r;
 		WRITE_ONCE(layer->used, layer->used - ((u64)hweight32(units) << shift));
-		store->freed += (u64)hweight32(units) << shift;
+		atomic64_add((u64)hweight32(units) << shift, &store->freed);
 		if (!store->replaying)
 			ckpt_free_mask(store, s.where, units, store->txn);
 	}

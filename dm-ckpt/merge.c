@@ -238,7 +238,7 @@ static void add_copies(struct merge *m, struct ckpt_copies *copies, const struct
 		ckpt_copies_add_blocks(copies, b->theirs.where, move->where, b->need);
 		blocks |= b->need;
 	}
-	m->store->copied += ckpt_blocks_units(&m->store->geometry, blocks);
+	atomic64_add(ckpt_blocks_units(&m->store->geometry, blocks), &m->store->copied);
 }
 
 /* Begin to copy what a pair's hard slots need.  Nobody changes those slots now. */

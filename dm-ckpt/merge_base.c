@@ -139,7 +139,7 @@ static void copy_slot(struct drain *d, struct ckpt_copies *copies, struct ckpt_n
 	struct ckpt_state s = ckpt_slot_decode(&leaf->leaf->w->live[slot]);
 	u32 left = s.present | s.zero;
 
-	d->store->copied += ckpt_blocks_units(g, s.present);
+	atomic64_add(ckpt_blocks_units(g, s.present), &d->store->copied);
 	while (left) {
 		u32 first = (u32)__ffs(left);
 		bool zero = s.zero & ckpt_mask(first, 1);

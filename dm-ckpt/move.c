@@ -128,7 +128,7 @@ static int move(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int s
 	ckpt_leaf_place(leaf, slot, where);
 	ckpt_leaf_dirty(leaf, slot);
 	spin_unlock_irqrestore(&leaf->lock, flags);
-	store->copied += ckpt_blocks_units(&store->geometry, present);
+	atomic64_add(ckpt_blocks_units(&store->geometry, present), &store->copied);
 	ckpt_free_mask(store, old, ckpt_unit_mask(&store->geometry, old_own),
 		       READ_ONCE(store->txn) + 1);
 	return 0;

@@ -20,7 +20,7 @@ static unsigned long count_bios(struct ckpt_store *store)
 void ckpt_pace_begin(struct ckpt_store *store, struct ckpt_pace *pace)
 {
 	pace->begun = ktime_get_ns();
-	pace->copied = store->copied;
+	pace->copied = atomic64_read(&store->copied);
 	pace->bios = count_bios(store);
 }
 
@@ -36,7 +36,8 @@ bool ckpt_pace_is_busy(struct ckpt_store *store, const struct ckpt_pace *pace)
 
 void ckpt_pace_end(struct ckpt_store *store, const struct ckpt_pace *pace)
 {
-	u64 kib = (store->copied - pace->copied) << (CKPT_UNIT_SHIFT + SECTOR_SHIFT - 10);
+	u64 copied = atomic64_read(&store->copied) - pace->copied;
+	u64 kib = copied << (CKPT_UNIT_SHIFT + SECTOR_SHIFT - 10);
 	u32 share = READ_ONCE(store->options.merge_share);
 	u32 rate = READ_ONCE(store->options.merge_rate);
 	u64 took = ktime_get_ns() - pace->begun, wait = 0, whole;

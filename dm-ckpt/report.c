@@ -92,7 +92,8 @@ void ckpt_report_store(struct ckpt_store *store, char *result, unsigned int maxl
 	       (unsigned long)READ_ONCE(store->options.cache_mb) << 10);
 	DMEMIT(" %llu %llu %u %u %u %u %u %llu %llu %llu", READ_ONCE(store->commits),
 	       READ_ONCE(store->writebacks), c.volumes, c.checkpoints, c.layers, c.hidden,
-	       c.freeing, store->moved, store->copied, store->freed);
+	       c.freeing, (u64)atomic64_read(&store->moved),
+	       (u64)atomic64_read(&store->copied), (u64)atomic64_read(&store->freed));
 	DMEMIT(" %s", merging[READ_ONCE(store->gc_state)]);
 	sz = emit_number(c.from, result, maxlen, sz);
 	sz = emit_number(c.into, result, maxlen, sz);

@@ -285,7 +285,7 @@ static void finish(struct room *room, struct occupant *o)
 	up_write(&store->chain);
 	ckpt_free_mask(store, old, ckpt_unit_mask(&store->geometry, old_own),
 		       READ_ONCE(store->txn) + 1);
-	store->copied += ckpt_blocks_units(&store->geometry, present);
+	atomic64_add(ckpt_blocks_units(&store->geometry, present), &store->copied);
 }
 
 /* How many were moved, or an error; all occupants are let go. */

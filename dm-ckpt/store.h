@@ -184,7 +184,7 @@ struct ckpt_store {
 
 	/* counters for status */
 	u64 commits, writebacks;
-	u64 moved, copied, freed;	/* units of data */
+	atomic64_t moved, copied, freed;	/* units of data, counted by whoever does it */
 };
 
 /*
