@@ -6,6 +6,11 @@
 #include "node.h"
 #include "targets.h"
 
+/* What is read without a lock is words of 64 bits, which must not tear: see locking.rst. */
+#ifndef CONFIG_64BIT
+#error "dm-ckpt needs a processor that reads and writes 64 bits in one piece"
+#endif
+
 static int __init ckpt_init(void)
 {
 	int r = ckpt_node_module_init();
