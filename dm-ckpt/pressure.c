@@ -101,6 +101,20 @@ u64 ckpt_pressure_mark(const struct ckpt_store *store)
 	return ckpt_capacity(&store->geometry) >> LOW_WATER_SHIFT;
 }
 
+/*
+ * How much must be free for a store that was short of space to have it again: an eighth of the mark
+ * more, and a cluster at the least.  Were it the mark itself, who writes and discards about it would
+ * be told of with each turn.  A mark near the store's size leaves less, half of what there is.
+ */
+static u64 mark_back(const struct ckpt_store *store)
+{
+	u64 all = ckpt_capacity(&store->geometry), mark = ckpt_pressure_mark(store);
+	u64 above = all - min(all, mark + store->space.reserve);
+	u64 more = max_t(u64, mark / 8, ckpt_cluster_units(&store->geometry));
+
+	return mark ? mark + min(more, above / 2) : 0;
+}
+
 /* store->event_lock is held. */
 static void announce(struct ckpt_store *store, enum ckpt_space_state state)
 {
@@ -117,9 +131,12 @@ static void announce(struct ckpt_store *store, enum ckpt_space_state state)
 		dm_table_event(store->ti->table);
 }
 
+/* By the mark, or by the one for the way back. */
 static bool is_low(const struct ckpt_store *store)
 {
-	return ckpt_pressure_free(store) < ckpt_pressure_mark(store);
+	bool was_ok = READ_ONCE(store->space_state) == CKPT_SPACE_OK;
+
+	return ckpt_pressure_free(store) < (was_ok ? ckpt_pressure_mark(store) : mark_back(store));
 }
 
 static void set_state(struct ckpt_store *store, enum ckpt_space_state state)

@@ -2,7 +2,8 @@
 /*
  * When space is short.
  *
- *	low	less is free than the low-water mark: an event, so that somebody makes room
+ *	low	less is free than the low-water mark: an event, so that somebody makes room; until
+ *		an eighth of the mark more is free than that
  *	full	writes that need space find none
  *
  * What heads have set aside for writes to come is taken back first, for those that come now.

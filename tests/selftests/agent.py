@@ -310,6 +310,12 @@ def do_log(pattern):
     raise Failure('no %r in\n%s' % (pattern, ''.join(log_lines[-8:])))
 
 
+def do_counted(pattern):
+    """How many lines of the log match, since the mark."""
+    read_log()
+    return str(sum(bool(re.search(pattern, line)) for line in log_lines))
+
+
 def do_fill(path, seed, offset='0', length=None):
     device = blk.Device(path)
     at = int(offset)

@@ -22,7 +22,7 @@
 #	info NAME, status NAME [noflush], table NAME [inactive]
 #	message NAME WORD..., pages NAME WORD...	(a list or diff, all of it)
 #	remember NAME, unchanged NAME			(a store's objects)
-#	mark, log REGEX					(since the mark)
+#	mark, log REGEX, counted REGEX			(since the mark: a line, how many)
 #	fill DEV SEED [OFFSET LENGTH], holds DEV SEED|zeros [OFFSET LENGTH],
 #	same DEV DEV [OFFSET LENGTH], md5 DEV [OFFSET LENGTH], flush DEV
 #	discard DEV OFFSET LENGTH, zero DEV OFFSET LENGTH, damage FILE OFFSET LENGTH
@@ -134,7 +134,7 @@ agent() {
 }
 
 for f in create load load_pieces resume suspend remove deferred clear info status table message pages \
-	remember unchanged mark log fill fill_up filled counters resize_loop loop_sectors holds same md5 flush discard zero damage patch_super devices clean io; do
+	remember unchanged mark log counted fill fill_up filled counters resize_loop loop_sectors holds same md5 flush discard zero damage patch_super devices clean io; do
 	eval "$f() { agent $f \"\$@\"; }"
 done
 unset f

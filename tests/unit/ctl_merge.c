@@ -124,6 +124,11 @@ static void status_of_a_full_store(void **state)
 	fake_says(fake_out, "free       400 KiB; LOW: below the mark of 160 MiB\n");
 	assert_null(strstr(fake_out, "waiting"));
 
+	/* It stays low until an eighth of the mark more is free. */
+	fake_store.used = fake_store.total - 41984;
+	assert_int_equal(fake_run("store status"), CKPT_DONE);
+	fake_says(fake_out, "free       164 MiB; LOW: hardly more than the mark of 160 MiB\n");
+
 	fake_store.used = fake_store.total;
 	fake_store.space = "full";
 	fake_store.queued = 1;

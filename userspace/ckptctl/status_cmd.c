@@ -147,6 +147,9 @@ static void draw_space(const struct look *l)
 	printf("%-10s %s", "free", size(l, free_units(t) * l->unit_bytes, a));
 	if (!strcmp(t->space, "full"))
 		puts("; FULL: what needs space cannot be written");
+	else if (!strcmp(t->space, "low") && free_units(t) >= l->low_water)
+		printf("; LOW: hardly more than the mark of %s\n",
+		       size(l, l->low_water * l->unit_bytes, a));
 	else if (!strcmp(t->space, "low"))
 		printf("; LOW: below the mark of %s\n", size(l, l->low_water * l->unit_bytes, a));
 	else if (l->low_water)
