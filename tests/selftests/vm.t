@@ -238,7 +238,7 @@ ok 'it runs' until_true 120 eval 'counts_on && [ "$(count)" != "$at_r1" ]'
 extra='disk@r1 '
 killed off 'c1 k1' apply --yes run r1
 extra=
-is 'killed when it was off: the disk is as it was' "$([ "$(count)" != "$at_r1" ]; echo $?)" 0
+ok 'killed when it was off: the next one finishes that' until_true 20 eval '[ "$(count)" = "$at_r1" ]'
 ctl 0 'and is started once more' '' start run
 ctl 0 'a checkpoint is deleted while it runs' '' delete --yes run r1
 ok 'which it does not notice' until_true 120 counts_on

@@ -17,6 +17,7 @@
 #include "test.h"
 #include "ckptd/disks.h"
 #include "ckptd/durable.h"
+#include "ckptd/intent.h"
 #include "ckptd/machine.h"
 #include "ckptd/points.h"
 #include "ckptd/recover.h"
@@ -430,6 +431,72 @@ static void damaged_ones(void **state)
 	free(text);
 }
 
+/* ---- going back: what is noted of that ---- */
+
+static enum ckpt_result open_for_more(void)
+{
+	struct disks d;
+	struct vm_file f;
+
+	machine(&f);
+	return recover_open(&d, &f, &e);
+}
+
+static void going_back(void **state)
+{
+	struct intent i = { .stage = INTENT_BACK, .paused = true }, j;
+	struct manifests list;
+
+	(void)state;
+	take("c1");
+	assert_int_equal(intent_read(directory, &j, &e), CKPT_NOT_FOUND);
+	assert_int_equal(intent_clear(directory, &e), CKPT_DONE);
+	assert_int_equal(open_for_more(), CKPT_DONE);
+	assert_int_equal(manifest_list(directory, &list, &e), CKPT_DONE);
+	strcpy(i.checkpoint, list.m[0].id);
+	manifest_list_free(&list);
+	for (i.stage = 0; i.stage < INTENT_STAGES; i.stage++) {
+		i.disks_only = i.stage == INTENT_LOADED;
+		assert_int_equal(intent_write(directory, &i, &e), CKPT_DONE);
+		assert_int_equal(intent_read(directory, &j, &e), CKPT_DONE);
+		assert_string_equal(j.checkpoint, i.checkpoint);
+		assert_int_equal(j.stage, i.stage);
+		assert_int_equal(j.disks_only, i.disks_only);
+		assert_true(j.paused);
+	}
+	assert_int_equal(open_for_more(), CKPT_BUSY);
+	assert_non_null(strstr(e.text, "'ckptctl vm apply web c1' does"));
+	remove_one("c1");
+	/* To what is not there nothing goes back. */
+	assert_int_equal(open_for_more(), CKPT_DONE);
+	assert_int_equal(intent_read(directory, &j, &e), CKPT_NOT_FOUND);
+	whole(NULL, NULL);
+}
+
+static void a_damaged_note(void **state)
+{
+	const char *const bad[] = {
+		"", "{", "[]", "{}", "null", "{\"schema\": \"dm-ckpt.vm-going-back.v1\"}",
+		"{\"schema\": \"dm-ckpt.vm-going-back.v1\", \"checkpoint\": \"x\", \"stage\": \"back\", \"disks_only\": false, \"paused\": false}",
+		"{\"schema\": \"dm-ckpt.vm-going-back.v1\", \"checkpoint\": \"" VOLUME "\", \"stage\": \"up\", \"disks_only\": false, \"paused\": false}",
+		"{\"schema\": \"dm-ckpt.vm-going-back.v1\", \"checkpoint\": \"" VOLUME "\", \"stage\": \"back\", \"disks_only\": 1, \"paused\": false}",
+		"{\"schema\": \"dm-ckpt.vm-going-back.v1\", \"checkpoint\": 7, \"stage\": \"back\", \"disks_only\": true, \"paused\": false}",
+	};
+	char path[PATH_MAX];
+	struct intent i;
+
+	(void)state;
+	take("c1");
+	snprintf(path, sizeof(path), "%.80s/going-back.json", directory);
+	for (size_t n = 0; n < sizeof(bad) / sizeof(bad[0]); n++) {
+		assert_int_equal(durable_write(path, bad[n], strlen(bad[n]), 0600, false, &e), CKPT_DONE);
+		assert_int_equal(intent_read(directory, &i, &e), CKPT_INTEGRITY);
+		assert_int_equal(open_for_more(), CKPT_INTEGRITY);
+	}
+	assert_int_equal(intent_clear(directory, &e), CKPT_DONE);
+	assert_int_equal(open_for_more(), CKPT_DONE);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -439,6 +506,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(a_folder_without_anything),
 	TEST(what_others_put_there),
 	TEST(damaged_ones),
+	TEST(going_back),
+	TEST(a_damaged_note),
 };
 
 RUN("ckptd_manifest", tests)

@@ -76,6 +76,10 @@ const struct cli_option cli_options[OPT_COUNT] = {
 	[OPT_ARGS]	= { 0, "args", "WORDS", WORD_NEW, "words for QEMU, as '-m 1G -smp 2'" },
 	[OPT_NOW]	= { 0, "now", NULL, WORD_NONE,
 			    "turn it off, as by pulling the plug; what it has not flushed is lost" },
+	[OPT_DISKS_ONLY] = { 0, "disks-only", NULL, WORD_NONE,
+			     "without memory, if the checkpoint has any: it is off then" },
+	[OPT_PAUSED]	= { 0, "paused", NULL, WORD_NONE,
+			    "leave the guest paused where it was; QEMU's 'cont' has it go on" },
 };
 
 #define BIT(id)	CLI_BIT(OPT_##id)
@@ -214,7 +218,8 @@ const struct cli_command cli_commands[] = {
 	  "draw a machine's checkpoints as a tree", run_vm_tree },
 	{ "vm", "apply", NULL,
 	  { ONE("VM", WORD_VM), ONE("CHECKPOINT", WORD_VM_CHECKPOINT) },
-	  BIT(YES) | BIT(SAVE_CURRENT), "have a machine go back", run_vm_apply },
+	  BIT(YES) | BIT(SAVE_CURRENT) | BIT(DISKS_ONLY) | BIT(PAUSED),
+	  "have a machine go back, to run on from there if its memory was kept", run_vm_apply },
 	{ "vm", "rename", NULL,
 	  { ONE("VM", WORD_VM), ONE("CHECKPOINT", WORD_VM_CHECKPOINT), ONE("NAME", WORD_NEW) }, 0,
 	  "give a machine's checkpoint another name", run_vm_rename },

@@ -329,24 +329,29 @@ enum ckpt_result run_vm_checkpoint(struct cli *cli, char **arg, int count)
 
 enum ckpt_result run_vm_apply(struct cli *cli, char **arg, int count)
 {
-	const char *save = cli->option[OPT_SAVE_CURRENT];
+	const char *save = cli->option[OPT_SAVE_CURRENT], *state;
 	struct json_object *object, *answer = NULL;
 	enum ckpt_result result = CKPT_DONE;
 
 	(void)count;
 	if (!save)
 		result = cli_confirm(cli,
-				     "This has machine %s go back to %s; it is turned off if it runs, and what is in no checkpoint is lost (--save-current NAME keeps it). Go on?",
+				     "This has machine %s go back to %s; if it runs it is ended, and what is in no checkpoint is lost (--save-current NAME keeps it). Go on?",
 				     arg[0], arg[1]);
 	if (result)
 		return result;
 	object = parameters(arg[0]);
 	add(object, "checkpoint", arg[1]);
 	add(object, "save_current", save);
+	json_object_object_add(object, "disks_only",
+			       json_object_new_boolean(cli_has(cli, OPT_DISKS_ONLY)));
+	json_object_object_add(object, "paused", json_object_new_boolean(cli_has(cli, OPT_PAUSED)));
 	result = ask(cli, "Apply", object, &answer);
 	if (!result) {
-		cli_say(cli, "machine %s has gone back to %s; it is %s", arg[0],
-			vm_text(answer, "name"), vm_text(answer, "state"));
+		state = vm_text(answer, "state");
+		cli_say(cli, "machine %s has gone back to %s; it %s%s", arg[0],
+			vm_text(answer, "name"), strcmp(state, "running") ? "is " : "runs on",
+			strcmp(state, "running") ? state : "");
 		cli_done(cli, "vm", arg[0], "checkpoint", vm_text(answer, "name"), "state",
 			 vm_text(answer, "state"), "saved", save, NULL);
 	}

@@ -319,6 +319,7 @@ static void on_query_status(void *arg, struct json_object *value, const struct c
 	if (went_wrong(c, e))
 		return;
 	c->was_running = status && !strcmp(status, "running");
+	c->state.is_paused = !c->was_running;
 	if (c->was_running || (status && !strcmp(status, "paused"))) {
 		capture_call(c, "query-migrate", NULL, on_query_migrate);
 		return;
@@ -529,7 +530,7 @@ static int set_up(struct capture *c, sd_event *event, int monitor)
 {
 	int err;
 
-	c->pump = pump_start(event, true, c->image, &c->pipe, on_pumped, c);
+	c->pump = pump_start(event, PUMP_SAVE, c->image, &c->pipe, on_pumped, c);
 	if (!c->pump)
 		return errno;
 	err = sd_event_add_time_relative(event, &c->tick, CLOCK_MONOTONIC, CAPTURE_TICK_US, 0,

@@ -39,6 +39,7 @@ struct capture;
 struct capture_state {
 	const char *way;		/* "background", "live" or "stopped"; "" before that is known */
 	char note[300];			/* why it is not "background"; or "" */
+	bool is_paused;			/* it stood still before, and was not to run again */
 	uint64_t standstill_us;		/* by QEMU's clock; 0: it has not run again yet */
 	uint64_t disks_us;		/* of that, what disks() took */
 	/* Bytes of memory done, and with what is left; a page of zeros is hardly one. 0: unknown. */

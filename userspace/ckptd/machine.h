@@ -32,17 +32,23 @@ enum ckpt_result machine_is_off(struct disks *d, const struct vm_file *f);
  */
 typedef void (*machine_fn)(struct job *job, enum ckpt_result result);
 
-/* Run QEMU with the machine's disks, which are opened if need be. */
-void machine_start(struct job *job, struct disks *d, machine_fn done);
-
 /*
- * Have QEMU end: as when the power goes, or with @down after the guest has shut down.
- * Not running is success.
+ * Run QEMU with the machine's disks, which are opened if need be; @incoming has it wait for
+ * a guest's memory (restore.h).  If the daemon is killed before that has ended, so is QEMU.
  */
-void machine_end(struct job *job, bool down, machine_fn done);
+void machine_start(struct job *job, struct disks *d, bool incoming, machine_fn done);
+
+enum machine_end {
+	MACHINE_SHUT_DOWN,	/* the guest is to do it */
+	MACHINE_TURN_OFF,	/* as when the power goes, but QEMU flushes what it has */
+	MACHINE_KILL,		/* nothing of it is wanted any more, and it is not to run on */
+};
+
+/* Have QEMU end.  Not running is success. */
+void machine_end(struct job *job, enum machine_end how, machine_fn done);
 
 /* The words that start it, for machine_start() and for people; free with machine_words_free(). */
-char **machine_words(const struct vm_file *f, char path[VM_DISKS_MAX][PATH_MAX]);
+char **machine_words(const struct vm_file *f, char path[VM_DISKS_MAX][PATH_MAX], bool incoming);
 void machine_words_free(char **words);
 
 #endif

@@ -18,7 +18,7 @@ struct end {
 	machine_fn done;
 	sd_event_source *process, *late;
 	int monitor, process_fd;
-	bool down;			/* the guest is to do it */
+	enum machine_end how;
 	bool is_killed;
 };
 
@@ -55,14 +55,14 @@ static int on_late(sd_event_source *source, uint64_t usec, void *arg)
 	struct ckpt_error *e = &x->job->error;
 
 	(void)usec;
-	if (!x->down && !x->is_killed) {
+	if (x->how == MACHINE_TURN_OFF && !x->is_killed) {
 		x->is_killed = true;
 		pidfd_send_signal(x->process_fd, SIGKILL, NULL, 0);
 		sd_event_source_set_time_relative(source, MACHINE_END_SECONDS * SECOND);
 		sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 		return 0;
 	}
-	if (x->down)
+	if (x->how == MACHINE_SHUT_DOWN)
 		ckpt_fail(e, CKPT_TIMEOUT,
 			  "the guest of machine %s has not shut down in %u s; 'ckptctl vm stop --now' turns it off",
 			  x->job->vm.name, MACHINE_DOWN_SECONDS);
@@ -106,16 +106,25 @@ static void cancel(struct job *job)
 	end_end(job->part, CKPT_FAILED);
 }
 
+static bool tell(struct end *x)
+{
+	if (x->how == MACHINE_SHUT_DOWN)
+		return press(x);
+	return !pidfd_send_signal(x->process_fd, x->how == MACHINE_KILL ? SIGKILL : SIGTERM, NULL,
+				  0);
+}
+
 static enum ckpt_result begin(struct end *x, sd_event *event)
 {
-	unsigned int seconds = x->down ? MACHINE_DOWN_SECONDS : MACHINE_END_SECONDS;
+	unsigned int seconds = x->how == MACHINE_SHUT_DOWN ? MACHINE_DOWN_SECONDS :
+							     MACHINE_END_SECONDS;
 	struct ckpt_error *e = &x->job->error;
 	int err;
 
 	if (find_process(x) < 0)
 		return ckpt_fail(e, CKPT_FAILED, "which process runs machine %s cannot be found out",
 				 x->job->vm.name);
-	if (x->down ? !press(x) : pidfd_send_signal(x->process_fd, SIGTERM, NULL, 0))
+	if (!tell(x))
 		return ckpt_fail_errno(e, errno, "machine %s cannot be told to end",
 				       x->job->vm.name);
 	err = sd_event_add_io(event, &x->process, x->process_fd, EPOLLIN, on_ended, x);
@@ -126,7 +135,7 @@ static enum ckpt_result begin(struct end *x, sd_event *event)
 					 x->job->vm.name) : CKPT_DONE;
 }
 
-void machine_end(struct job *job, bool down, machine_fn done)
+void machine_end(struct job *job, enum machine_end how, machine_fn done)
 {
 	struct end *x = calloc(1, sizeof(*x));
 	enum ckpt_result result = CKPT_DONE;
@@ -134,7 +143,7 @@ void machine_end(struct job *job, bool down, machine_fn done)
 	if (!x)
 		abort();
 	*x = (struct end){
-		.job = job, .done = done, .down = down, .process_fd = -1,
+		.job = job, .done = done, .how = how, .process_fd = -1,
 		.monitor = machine_monitor(&job->vm),
 	};
 	if (x->monitor >= 0)
@@ -144,7 +153,7 @@ void machine_end(struct job *job, bool down, machine_fn done)
 					 "the monitor of machine %s cannot be reached", job->vm.name);
 	if (x->monitor < 0 || result) {
 		end_end(x, result);
-	} else if (down) {
+	} else if (how == MACHINE_SHUT_DOWN) {
 		job->part = x;
 		job->cancel = cancel;
 	}

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -121,7 +122,11 @@ static int on_late(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
-/* In the child: signals as usual, and nothing open that is not QEMU's. */
+/*
+ * In the child: signals as usual, and nothing open that is not QEMU's.  It dies with the
+ * daemon; what it has put into the background waits for it and ends then too, but for one
+ * that was ready.
+ */
 static void run(char **words, int output)
 {
 	int null = open("/dev/null", O_RDWR);
@@ -131,6 +136,7 @@ static void run(char **words, int output)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	setsid();
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (null >= 0 && dup2(null, 0) >= 0 && dup2(null, 1) >= 0 && dup2(output, 2) >= 0 &&
 	    !close_range(3, ~0u, 0))
 		execvp(words[0], words);
@@ -166,7 +172,7 @@ static enum ckpt_result fork_it(struct start *s, char **words)
 	return ckpt_fail_errno(e, -err, "machine %s cannot be watched", s->job->vm.name);
 }
 
-void machine_start(struct job *job, struct disks *d, machine_fn done)
+void machine_start(struct job *job, struct disks *d, bool incoming, machine_fn done)
 {
 	static char path[VM_DISKS_MAX][PATH_MAX];
 	struct start *s = calloc(1, sizeof(*s));
@@ -185,7 +191,7 @@ void machine_start(struct job *job, struct disks *d, machine_fn done)
 		result = job->error.result;
 	}
 	if (!result) {
-		words = machine_words(&job->vm, path);
+		words = machine_words(&job->vm, path, incoming);
 		result = fork_it(s, words);
 		machine_words_free(words);
 	}

@@ -66,7 +66,7 @@ static void add_socket(struct words *w, const char *option, const char *prefix, 
 	add(w, "%s%s,server=on,wait=off", prefix, escaped);
 }
 
-char **machine_words(const struct vm_file *f, char path[VM_DISKS_MAX][PATH_MAX])
+char **machine_words(const struct vm_file *f, char path[VM_DISKS_MAX][PATH_MAX], bool incoming)
 {
 	struct words w = { 0 };
 
@@ -86,6 +86,11 @@ char **machine_words(const struct vm_file *f, char path[VM_DISKS_MAX][PATH_MAX])
 	add(&w, "vmgenid,guid=auto,id=ckpt-generation");
 	for (size_t i = 0; i < f->volumes.count; i++)
 		add_disk(&w, i, path[i]);
+	if (incoming) {
+		add(&w, "-incoming");
+		add(&w, "defer");
+		add(&w, "-S");
+	}
 	for (size_t i = 0; i < f->args.count; i++)
 		add(&w, "%s", f->args.word[i]);
 	return w.word;

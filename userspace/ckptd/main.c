@@ -12,6 +12,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "back.h"
 #include "durable.h"
 #include "folders.h"
 #include "operations.h"
@@ -127,6 +128,7 @@ static enum ckpt_result run(const char *path, struct ckpt_error *e)
 		return result;
 	/* Nobody is answered before what was half-made is out of the way. */
 	recover_all();
+	back_finish_all(&daemon);
 	sd_notify(0, "READY=1");
 	err = sd_event_loop(daemon.event);
 	server_free(daemon.server);

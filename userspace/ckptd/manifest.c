@@ -48,6 +48,7 @@ static struct json_object *to_json(const struct manifest *m)
 	json_object_object_add(root, "volumes", array);
 	json_object_object_add(root, "configs", json_object_new_int64((int64_t)m->configs));
 	json_object_object_add(root, "memory", json_object_new_boolean(m->has_memory));
+	json_object_object_add(root, "paused", json_object_new_boolean(m->is_paused));
 	json_object_object_add(root, "memory_bytes", json_object_new_uint64(m->memory_bytes));
 	json_object_object_add(root, "standstill_us", json_object_new_uint64(m->standstill_us));
 	json_object_object_add(root, "own_us", json_object_new_uint64(m->own_us));
@@ -179,6 +180,13 @@ static bool get_number(struct json_object *root, const char *key, uint64_t *numb
 	return true;
 }
 
+static bool get_flag(struct json_object *root, const char *key)
+{
+	struct json_object *found;
+
+	return json_object_object_get_ex(root, key, &found) && json_object_get_boolean(found);
+}
+
 static bool get_volumes(struct json_object *root, struct manifest *m)
 {
 	struct json_object *array;
@@ -210,7 +218,6 @@ static bool is_kind(const char *kind)
 static bool from_json(struct json_object *root, const char *id, struct manifest *m)
 {
 	char schema[64];
-	struct json_object *memory;
 	struct ckpt_error e;
 	uint64_t created, configs;
 
@@ -233,8 +240,8 @@ static bool from_json(struct json_object *root, const char *id, struct manifest 
 		return false;
 	m->created = (int64_t)created;
 	m->configs = (size_t)configs;
-	m->has_memory = json_object_object_get_ex(root, "memory", &memory) &&
-			json_object_get_boolean(memory);
+	m->has_memory = get_flag(root, "memory");
+	m->is_paused = get_flag(root, "paused");
 	return true;
 }
 

@@ -10,8 +10,8 @@
  *
  * The folder is made as ID.new.  Only when all that is in it is durable is it renamed to
  * ID, and only then is there a checkpoint.  To be deleted it is renamed to ID.gone first.
- * So what the daemon was killed over is told by the names alone, and there is nothing
- * else to keep.
+ * So what the daemon was killed over is told by the names alone.  (Going back leaves a
+ * note of its own there, see intent.h.)
  *
  * The disks' part is a checkpoint of all volumes in the store.  It is taken under a name
  * that has the id in it, by which it is found when the daemon was killed before it could
@@ -40,6 +40,7 @@ struct manifest {
 	size_t configs;			/* files config-0, config-1, ... */
 	int64_t created;		/* seconds since 1970 */
 	bool has_memory;
+	bool is_paused;			/* its guest did not run when that was taken */
 	uint64_t memory_bytes;		/* of memory.img */
 	uint64_t standstill_us;		/* how long the guest stood still */
 	uint64_t own_us;		/* of that, what disks and files took, not QEMU */

@@ -22,7 +22,7 @@ void operation_progress(struct request *r, struct daemon *daemon);
 void operation_cancel(struct request *r, struct daemon *daemon);
 /* take.c: {"vm", "name", "kind"?}; kind is standard, production or production-only. */
 void operation_take(struct request *r, struct daemon *daemon);
-/* back.c: {"vm", "checkpoint", "save_current"?} */
+/* back.c: {"vm", "checkpoint", "save_current"?, "disks_only"?, "paused"?} */
 void operation_apply(struct request *r, struct daemon *daemon);
 /* show.c: {}; {"vm"}; {"vm"} */
 void operation_list(struct request *r, struct daemon *daemon);

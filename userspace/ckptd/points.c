@@ -17,3 +17,10 @@ void point(enum point p)
 	if (wanted && !strcmp(wanted, point_names[p]))
 		raise(SIGKILL);
 }
+
+bool point_fault(const char *name)
+{
+	const char *wanted = getenv("CKPTD_FAULT");
+
+	return wanted && !strcmp(wanted, name);
+}

@@ -7,6 +7,8 @@
 #ifndef CKPTD_POINTS_H
 #define CKPTD_POINTS_H
 
+#include <stdbool.h>
+
 #define POINTS(POINT) \
 	/* taking: */ \
 	POINT(BEGUN, "begun")		/* there is a folder, and nothing in the store */ \
@@ -25,8 +27,13 @@
 	/* renaming: */ \
 	POINT(RENAMED, "renamed")	/* the manifest, and not yet the store */ \
 	/* going back: */ \
+	POINT(MEANT, "meant")		/* that is noted, and nothing done */ \
 	POINT(OFF, "off")		/* the machine that ran has ended */ \
-	POINT(BACK, "back")		/* the disks are those of the checkpoint */
+	POINT(BACK, "back")		/* the disks are those of the checkpoint */ \
+	POINT(RETURNED, "returned")	/* and that is noted */ \
+	POINT(WAITING, "waiting")	/* QEMU waits for the memory */ \
+	POINT(LOADED, "loaded")		/* it has it all, and the guest is yet to run */ \
+	POINT(RESUMED, "resumed")	/* it runs */
 
 #define POINT_ID(id, name) POINT_##id,
 enum point {
@@ -39,5 +46,12 @@ extern const char *const point_names[POINT_COUNT];
 
 /* Die here, if that is wanted. */
 void point(enum point p);
+
+/*
+ * What tests have done wrong on purpose, by CKPTD_FAULT=NAME, to see that they would find it:
+ *
+ *	disks-late	a guest's disks are taken when it runs again
+ */
+bool point_fault(const char *name);
 
 #endif

@@ -112,7 +112,7 @@ void operation_start(struct request *r, struct daemon *daemon)
 	if (result)
 		done(&p->job, result);
 	else
-		machine_start(&p->job, &p->disks, done);
+		machine_start(&p->job, &p->disks, false, done);
 }
 
 void operation_stop(struct request *r, struct daemon *daemon)
@@ -132,5 +132,5 @@ void operation_stop(struct request *r, struct daemon *daemon)
 		done(&p->job, CKPT_NOT_FOUND);
 		return;
 	}
-	machine_end(&p->job, !force, done);
+	machine_end(&p->job, force ? MACHINE_TURN_OFF : MACHINE_SHUT_DOWN, done);
 }

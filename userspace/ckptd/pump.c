@@ -19,9 +19,9 @@
 struct shared {
 	atomic_int owners;
 	struct memory_control control;
-	bool save;
+	enum pump_what what;
 	char path[PATH_MAX];
-	int pipe, ready;
+	int pipe, ready;		/* pipe: -1 if there is nothing to save or give */
 	int drain;			/* of the pipe, as soon as this is closed */
 	enum ckpt_result result;
 	struct ckpt_error error;
@@ -55,9 +55,10 @@ static void let_go(struct shared *s)
 
 	if (null < 0)
 		return;
+	if (s->pipe >= 0)
+		dup3(null, s->pipe, O_CLOEXEC);
 	if (s->drain >= 0)
 		dup3(null, s->drain, O_CLOEXEC);
-	dup3(null, s->pipe, O_CLOEXEC);
 	close(null);
 }
 
@@ -66,7 +67,7 @@ static void *run(void *arg)
 	struct shared *s = arg;
 	uint64_t one = 1;
 
-	if (s->save)
+	if (s->what == PUMP_SAVE)
 		s->result = memory_write(s->pipe, s->path, &s->control, &s->error);
 	else
 		s->result = memory_read(s->path, s->pipe, &s->control, &s->error);
@@ -74,7 +75,7 @@ static void *run(void *arg)
 		abort();
 	let_go(s);
 	/* Cancelled as it came to its end: pump_free() sees that, or this does. */
-	if (s->save && atomic_load(&s->control.cancel))
+	if (s->what == PUMP_SAVE && atomic_load(&s->control.cancel))
 		memory_discard(s->path);
 	put(s);
 	return NULL;
@@ -111,39 +112,57 @@ static int start_thread(struct shared *s)
 	return err;
 }
 
-static int set_up(struct pump *p, sd_event *event, int *fd)
+static int make_pipe(struct shared *s, int *fd)
 {
-	struct shared *s = p->s;
+	bool save = s->what == PUMP_SAVE;
 	int ends[2], err;
 
-	s->ready = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (s->ready < 0 || pipe2(ends, O_CLOEXEC))
+	if (pipe2(ends, O_CLOEXEC))
 		return errno;
-	s->pipe = ends[s->save ? 0 : 1];
-	*fd = ends[s->save ? 1 : 0];
+	s->pipe = ends[save ? 0 : 1];
+	*fd = ends[save ? 1 : 0];
 	/* Ours only: what QEMU does with its end is its own. */
 	fcntl(s->pipe, F_SETFL, O_NONBLOCK);
 	fcntl(s->pipe, F_SETPIPE_SZ, 1 << 20);
-	if (s->save)
-		s->drain = drain_start(s->pipe);
-	if (s->save && s->drain < 0) {
-		err = errno;
-		close(*fd);
+	if (!save)
+		return 0;
+	s->drain = drain_start(s->pipe);
+	if (s->drain >= 0)
+		return 0;
+	err = errno;
+	close(*fd);
+	*fd = -1;
+	return err;
+}
+
+static int set_up(struct pump *p, sd_event *event, int *fd)
+{
+	struct shared *s = p->s;
+	int err = 0;
+
+	*fd = -1;
+	s->ready = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->ready < 0)
+		return errno;
+	if (s->what != PUMP_VERIFY)
+		err = make_pipe(s, fd);
+	if (err)
 		return err;
-	}
 	err = -sd_event_add_io(event, &p->source, s->ready, EPOLLIN, on_ready, p);
 	if (err <= 0) {
 		/* Before what the other end says to the same failure. */
 		sd_event_source_set_priority(p->source, SD_EVENT_PRIORITY_IMPORTANT);
 		err = start_thread(s);
 	}
-	if (err > 0)
+	if (err > 0 && *fd >= 0) {
 		close(*fd);
+		*fd = -1;
+	}
 	return err > 0 ? err : 0;
 }
 
-struct pump *pump_start(sd_event *event, bool save, const char *path, int *fd, pump_fn fn,
-			void *arg)
+struct pump *pump_start(sd_event *event, enum pump_what what, const char *path, int *fd,
+			pump_fn fn, void *arg)
 {
 	struct pump *p = calloc(1, sizeof(*p));
 	struct shared *s = calloc(1, sizeof(*s));
@@ -151,7 +170,7 @@ struct pump *pump_start(sd_event *event, bool save, const char *path, int *fd, p
 
 	if (!p || !s)
 		abort();
-	*s = (struct shared){ .owners = 1, .save = save, .pipe = -1, .ready = -1,
+	*s = (struct shared){ .owners = 1, .what = what, .pipe = -1, .ready = -1,
 			      .drain = -1 };
 	*p = (struct pump){ .s = s, .fn = fn, .arg = arg };
 	err = strlen(path) < sizeof(s->path) ? 0 : ENAMETOOLONG;
@@ -181,7 +200,7 @@ void pump_free(struct pump *p)
 	sd_event_source_disable_unref(p->source);
 	if (!p->has_ended) {
 		atomic_store(&p->s->control.cancel, true);
-		if (p->s->save && read(p->s->ready, &count, sizeof(count)) > 0)
+		if (p->s->what == PUMP_SAVE && read(p->s->ready, &count, sizeof(count)) > 0)
 			memory_discard(p->s->path);
 		let_go(p->s);
 	}

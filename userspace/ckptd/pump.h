@@ -13,12 +13,18 @@ struct pump;
 /* Called from the event loop, once; pump_free() may be called from it. */
 typedef void (*pump_fn)(void *arg, enum ckpt_result result, const struct ckpt_error *e);
 
+enum pump_what {
+	PUMP_SAVE,		/* the pipe to the image */
+	PUMP_GIVE,		/* the image to the pipe */
+	PUMP_VERIFY,		/* only read it */
+};
+
 /*
- * Write (@save) or read the image at @path.  *@fd is the other end of the pipe, for QEMU
- * and the caller's to close.  NULL with errno.
+ * @path is the image's.  *@fd is the other end of the pipe, for QEMU and the caller's to
+ * close; -1 if there is none.  NULL with errno.
  */
-struct pump *pump_start(sd_event *event, bool save, const char *path, int *fd, pump_fn fn,
-			void *arg);
+struct pump *pump_start(sd_event *event, enum pump_what what, const char *path, int *fd,
+			pump_fn fn, void *arg);
 
 const struct memory_control *pump_control(const struct pump *p);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
+#include "intent.h"
 #include "recover.h"
 #include "take.h"
 #include "vms.h"
@@ -64,12 +65,38 @@ enum ckpt_result recover_checkpoints(struct disks *d, const struct vm_file *f,
 	return made ? made : gone ? gone : named;
 }
 
-enum ckpt_result recover_open(struct disks *d, const struct vm_file *f, struct ckpt_error *e)
+static enum ckpt_result open_all(struct disks *d, const struct vm_file *f, struct ckpt_error *e)
 {
 	if (!disks_open(d, f))
 		return recover_checkpoints(d, f, e);
 	*e = d->c.error;
 	return e->result;
+}
+
+/* Where it was going is a checkpoint still, or there is nothing to be finished. */
+static enum ckpt_result check_intent(const struct vm_file *f, struct ckpt_error *e)
+{
+	enum ckpt_result result;
+	struct manifest m;
+	struct intent i;
+
+	result = intent_read(f->directory, &i, e);
+	if (result)
+		return result == CKPT_NOT_FOUND ? CKPT_DONE : result;
+	result = manifest_read(f->directory, i.checkpoint, MANIFEST_WHOLE, &m, e);
+	if (result == CKPT_NOT_FOUND)
+		return intent_clear(f->directory, e);
+	return ckpt_fail(e, CKPT_BUSY,
+			 "ckptd was killed while machine %s went back to %s, and could not finish that yet; 'ckptctl vm apply %s %s' does",
+			 f->name, result ? i.checkpoint : m.name, f->name,
+			 result ? i.checkpoint : m.name);
+}
+
+enum ckpt_result recover_open(struct disks *d, const struct vm_file *f, struct ckpt_error *e)
+{
+	enum ckpt_result result = open_all(d, f, e);
+
+	return result ? result : check_intent(f, e);
 }
 
 /* Is there anything that the store has to be asked for? */
@@ -93,7 +120,7 @@ static void recover_one(const char *name, void *arg)
 		return;
 	}
 	if (has_any(&f)) {
-		recover_open(&d, &f, &e);
+		open_all(&d, &f, &e);
 		disks_close(&d);
 	}
 	if (e.result)

@@ -15,7 +15,8 @@ enum ckpt_result recover_checkpoints(struct disks *d, const struct vm_file *f,
 				     struct ckpt_error *e);
 
 /*
- * Open a machine's disks for something to be done to it, with nothing half-made left.
+ * Open a machine's disks for something to be done to it, with nothing half-made left; it
+ * fails with CKPT_BUSY if the machine has not come back from going back (intent.h).
  * disks_close() @d, also after a failure.
  */
 enum ckpt_result recover_open(struct disks *d, const struct vm_file *f, struct ckpt_error *e);

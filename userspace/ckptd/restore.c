@@ -17,10 +17,10 @@ struct restore {
 	const struct restore_ops *ops;
 	void *arg;
 	struct qmp *qmp;
-	struct pump *pump;
+	struct pump *pump;		/* NULL: there is nothing to read */
 	sd_event_source *tick;
 	int pipe;
-	bool run, has_read, has_loaded, is_cancelled;
+	bool run, verify, has_read, has_loaded, is_cancelled;
 	uint64_t seen;
 	time_t moved;
 };
@@ -63,9 +63,13 @@ static void on_cont(void *arg, struct json_object *value, const struct ckpt_erro
 /* It runs only when QEMU has all, and all of it was found right. */
 static void run_if_all(struct restore *r)
 {
-	if (!r->has_read || !r->has_loaded)
+	struct ckpt_error e;
+
+	if (!r->has_read || (!r->verify && !r->has_loaded))
 		return;
-	if (r->run)
+	if (!r->verify && r->ops->loaded && r->ops->loaded(r->arg, &e))
+		end(r, &e);
+	else if (r->run)
 		call(r, "cont", NULL, -1, on_cont);
 	else
 		end(r, NULL);
@@ -149,28 +153,32 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *arg)
 	const struct memory_control *control;
 	struct restore *r = arg;
 	struct ckpt_error e;
-	uint64_t done;
 
 	(void)usec;
-	control = pump_control(r->pump);
-	done = atomic_load(&control->stream);
-	if (done != r->seen) {
-		r->seen = done;
-		r->moved = seconds();
-	}
-	if (r->is_cancelled)
+	if (r->is_cancelled) {
 		ckpt_fail(&e, CKPT_FAILED, "it was cancelled");
-	else if (seconds() - r->moved > RESTORE_STALL_SECONDS)
-		ckpt_fail(&e, CKPT_TIMEOUT, "QEMU does not take the guest's memory: nothing in %u s",
-			  RESTORE_STALL_SECONDS);
-	else {
-		if (r->ops->progress)
-			r->ops->progress(r->arg, done, atomic_load(&control->total));
-		sd_event_source_set_time_relative(source, TICK_US);
-		sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+		end(r, &e);
 		return 0;
 	}
-	end(r, &e);
+	if (!r->pump)
+		return 0;
+	control = pump_control(r->pump);
+	if (atomic_load(&control->stream) != r->seen) {
+		r->seen = atomic_load(&control->stream);
+		r->moved = seconds();
+	}
+	if (seconds() - r->moved > RESTORE_STALL_SECONDS) {
+		ckpt_fail(&e, CKPT_TIMEOUT, r->verify ?
+			  "the memory image cannot be read: nothing in %u s" :
+			  "QEMU does not take the guest's memory: nothing in %u s",
+			  RESTORE_STALL_SECONDS);
+		end(r, &e);
+		return 0;
+	}
+	if (r->ops->progress)
+		r->ops->progress(r->arg, r->seen, atomic_load(&control->total));
+	sd_event_source_set_time_relative(source, TICK_US);
+	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	return 0;
 }
 
@@ -186,29 +194,38 @@ static void begin(struct restore *r)
 	call(r, "migrate-set-capabilities", arguments, -1, on_capabilities);
 }
 
-struct restore *restore_start(sd_event *event, int monitor, const char *image, bool run,
-			      const struct restore_ops *ops, void *arg)
+static struct restore *new_restore(const struct restore_ops *ops, void *arg)
 {
-	static const struct qmp_handlers handlers = { on_event, on_closed };
 	struct restore *r = calloc(1, sizeof(*r));
-	int err;
 
 	if (!r)
 		abort();
-	*r = (struct restore){ .ops = ops, .arg = arg, .pipe = -1, .run = run, .moved = seconds() };
-	r->pump = pump_start(event, false, image, &r->pipe, on_pumped, r);
-	err = r->pump ? 0 : errno;
+	*r = (struct restore){ .ops = ops, .arg = arg, .pipe = -1, .moved = seconds() };
+	return r;
+}
+
+/* An image, a monitor, or both.  NULL with errno, and then @r and @monitor are no more. */
+static struct restore *set_up(struct restore *r, sd_event *event, enum pump_what what,
+			      const char *image, int monitor)
+{
+	static const struct qmp_handlers handlers = { on_event, on_closed };
+	int err = 0;
+
+	if (image) {
+		r->pump = pump_start(event, what, image, &r->pipe, on_pumped, r);
+		err = r->pump ? 0 : errno;
+	}
 	if (!err)
 		err = -sd_event_add_time_relative(event, &r->tick, CLOCK_MONOTONIC, TICK_US, 0,
 						  on_tick, r);
-	if (err <= 0) {
+	if (err <= 0 && monitor >= 0) {
 		r->qmp = qmp_open(event, monitor, &handlers, r);
 		err = r->qmp ? 0 : errno;
+	} else if (monitor >= 0) {
+		close(monitor);
 	}
-	if (!err) {
-		begin(r);
+	if (err <= 0)
 		return r;
-	}
 	sd_event_source_disable_unref(r->tick);
 	pump_free(r->pump);
 	if (r->pipe >= 0)
@@ -218,8 +235,41 @@ struct restore *restore_start(sd_event *event, int monitor, const char *image, b
 	return NULL;
 }
 
+struct restore *restore_start(sd_event *event, int monitor, const char *image, bool run,
+			      const struct restore_ops *ops, void *arg)
+{
+	struct restore *r = set_up(new_restore(ops, arg), event, PUMP_GIVE, image, monitor);
+
+	if (!r)
+		return NULL;
+	r->run = run;
+	begin(r);
+	return r;
+}
+
+struct restore *restore_verify(sd_event *event, const char *image, const struct restore_ops *ops,
+			       void *arg)
+{
+	struct restore *r = set_up(new_restore(ops, arg), event, PUMP_VERIFY, image, -1);
+
+	if (r)
+		r->verify = true;
+	return r;
+}
+
+struct restore *restore_resume(sd_event *event, int monitor, const struct restore_ops *ops,
+			       void *arg)
+{
+	struct restore *r = set_up(new_restore(ops, arg), event, PUMP_GIVE, NULL, monitor);
+
+	if (r)
+		call(r, "cont", NULL, -1, on_cont);
+	return r;
+}
+
 void restore_cancel(struct restore *r)
 {
 	r->is_cancelled = true;
 	sd_event_source_set_time_relative(r->tick, 0);
+	sd_event_source_set_enabled(r->tick, SD_EVENT_ONESHOT);
 }

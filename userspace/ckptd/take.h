@@ -7,6 +7,8 @@
 #include "capture.h"
 #include "jobs.h"
 
+#define TAKE_IMAGE "memory.img"	/* in a checkpoint's folder */
+
 struct taking {
 	struct job *job;		/* of which it is a part; failures are left in its error */
 	struct disks *disks;		/* open, and nothing half-made about */

@@ -16,7 +16,7 @@
 #include "points.h"
 #include "take.h"
 
-static const char note_name[] = "stopped", image_name[] = "memory.img";
+static const char note_name[] = "stopped";
 
 static enum ckpt_result reopen(struct taking *t)
 {
@@ -45,10 +45,13 @@ static enum ckpt_result stopping(void *arg, const struct capture_state *s, struc
 static enum ckpt_result disks(void *arg, struct ckpt_error *e)
 {
 	struct taking *t = arg;
-	/* What was seen before the guest's memory was written is old. */
-	enum ckpt_result result = t->is_live ? reopen(t) : CKPT_DONE;
+	enum ckpt_result result = CKPT_DONE;
 
-	if (!result)
+	/* What was seen before the guest's memory was written is old. */
+	if (t->is_live)
+		result = reopen(t);
+
+	if (!result && !point_fault("disks-late"))
 		result = take_state(t);
 	*e = t->job->error;
 	return result;
@@ -60,6 +63,8 @@ static void running(void *arg)
 	struct ckpt_error e;
 	char path[PATH_MAX];
 
+	if (point_fault("disks-late"))
+		take_state(t);
 	manifest_path(t->job->vm.directory, t->m.id, MANIFEST_NEW, note_name, path);
 	if (durable_unlink(path, &e))
 		t->disks->c.warn(e.text);
@@ -87,10 +92,11 @@ static enum ckpt_result note_memory(struct taking *t, const struct capture_state
 	struct stat st;
 	char path[PATH_MAX];
 
-	manifest_path(t->job->vm.directory, t->m.id, MANIFEST_NEW, image_name, path);
+	manifest_path(t->job->vm.directory, t->m.id, MANIFEST_NEW, TAKE_IMAGE, path);
 	if (stat(path, &st))
 		return ckpt_fail_errno(&t->job->error, errno, "%s cannot be seen", path);
 	t->m.has_memory = true;
+	t->m.is_paused = s->is_paused;
 	t->m.memory_bytes = (uint64_t)st.st_size;
 	t->m.standstill_us = s->standstill_us;
 	t->m.own_us = s->disks_us;
@@ -163,7 +169,7 @@ void take_guest(struct taking *t)
 						 t->job->vm.name);
 	}
 	if (!result) {
-		manifest_path(t->job->vm.directory, t->m.id, MANIFEST_NEW, image_name, path);
+		manifest_path(t->job->vm.directory, t->m.id, MANIFEST_NEW, TAKE_IMAGE, path);
 		t->capture = capture_start(t->job->daemon->event, monitor, path, &ops, t);
 		if (!t->capture)
 			result = ckpt_fail_errno(&t->job->error, errno,

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# For tests of ckptd with a guest that runs; after lib.sh. The machine is called "run", and its
+# disks are the volumes one and two of the store st. The guest counts; each number goes into
+# memory, into disk 1 and then into disk 2. There it is the next of a ring of 64 sectors, as
+# one sector alone would look right in any order.
+#
+#	guest_make			store, volumes, guest, daemon and machine; it is not started
+#	start_daemon NAME=VALUE...	ckptd with these in its environment; A= for none
+#	stop_daemon, daemon_ended
+#	guest_end			before done_testing
+#	ring DISK			the last number on it; nothing if those before it are not there
+#	counts_on			the number on disk 1 gets larger
+#	qmp COMMAND [JSON]		what QEMU answers, in JSON
+#	status				running, paused, ...
+#	instant				"<memory> <disk 1> <disk 2>": the numbers of a guest that is paused
+#	is_instant WORDS		do these three belong to one instant?
+
+export CKPT_CONFDIR=$work/conf CKPT_STATEDIR=$work/state CKPT_RUNDIR=$work/run NO_COLOR=1 LC_ALL=C.UTF-8
+unset CKPT_STORE
+folder=$work/state/vm/run daemon=
+
+start_daemon() {
+	env "$@" ckptd 2>>"$work/daemon.log" &
+	daemon=$!
+	until_true 60 eval 'ckptctl vm list >/dev/null 2>&1 || daemon_ended'
+}
+stop_daemon() {
+	kill "$daemon" 2>/dev/null
+	wait "$daemon" 2>/dev/null
+}
+daemon_ended() {
+	! kill -0 "$daemon" 2>/dev/null
+}
+# Nothing of it runs any more.
+guest_end() {
+	stop_daemon
+	start_daemon A=
+	ckptctl vm stop --yes --now run >/dev/null 2>&1
+	stop_daemon
+}
+trap 'guest_end; at_exit' EXIT
+
+guest_write() {
+	gcc -c -x assembler -o "$work/guest.o" - <<-'END' || return
+		.code16
+		xor %ax, %ax
+		mov %ax, %ds
+		mov %ax, %ss
+		mov $0x7c00, %sp
+		movl $0, 0x7e00
+	next:	incl 0x7e00
+		mov 0x7e00, %ax
+		and $63, %ax
+		add $16, %ax
+		mov %ax, packet + 8
+		mov $0x80, %dl
+		call put
+		mov $0x81, %dl
+		call put
+		jmp next
+	put:	mov $0x4300, %ax
+		mov $packet, %si
+		int $0x13
+		ret
+	packet:	.byte 16, 0
+		.word 1, 0x7e00, 0
+		.quad 0
+		.org 510
+		.word 0xaa55
+	END
+	ld -m elf_x86_64 --oformat binary -Ttext 0x7c00 -o "$work/guest" "$work/guest.o" 2>/dev/null || return
+	truncate -s 4096 "$work/guest"
+	dd if="$work/guest" of=$dm/st-one bs=4096 oflag=direct status=none
+}
+
+guest_make() {
+	loop STORE 64
+	ckptctl store create --yes --name st "$STORE" 2>/dev/null || bail 'no store'
+	for disk in one two; do
+		ckptctl volume create --open $disk 4M >/dev/null 2>&1 || bail 'no volume'
+		dd if=/dev/zero of=$dm/st-$disk bs=4096 count=16 oflag=direct status=none
+	done
+	guest_write || bail 'no guest'
+	start_daemon A=
+	ckptctl vm add run one two --args '-nodefaults -display none -m 16' >/dev/null || bail 'no machine'
+}
+
+ring() {
+	dd if="$dm/st-$1" bs=4096 count=10 iflag=direct status=none | od -A n -v -t u4 -j 8192 -N 32768 -w512 |
+		awk '{ n[NR - 1] = $1; if ($1 > last) last = $1 }
+		     END {
+			for (i = 0; i < 64; i++)
+				if (n[i] % 64 != i && n[i] || n[i] && n[i] + 64 <= last || !n[i] && last >= 64)
+					exit
+			print last
+		     }'
+}
+counts_on() {
+	local before
+	before=$(ring one)
+	[ "${before:-0}" -gt 64 ] || return 1
+	sleep 0.5
+	[ "$(ring one)" != "$before" ]
+}
+
+qmp() {
+	python3 - "$work/run/run.qmp" "$@" <<-'END'
+		import json, socket, sys
+		s = socket.socket(socket.AF_UNIX)
+		s.settimeout(30)
+		s.connect(sys.argv[1])
+		f = s.makefile("rw")
+		f.readline()
+		wanted = {"execute": sys.argv[2], "arguments": json.loads((sys.argv + ["{}"])[3])}
+		for command in {"execute": "qmp_capabilities"}, wanted:
+		    print(json.dumps(command), file=f, flush=True)
+		    while "event" in (answer := json.loads(f.readline())):
+		        pass
+		print(json.dumps(answer.get("return", answer)))
+	END
+}
+status() {
+	qmp query-status | sed -n 's/.*"status": "\([a-z-]*\)".*/\1/p'
+}
+
+# The memory's number, as QEMU's own debugger sees it.
+instant() {
+	local memory
+	memory=$(qmp human-monitor-command '{"command-line": "xp /1wd 0x7e00"}' | sed -n 's/.*7e00: *\([0-9]*\).*/\1/p')
+	echo "${memory:-none} $(ring one) $(ring two)"
+}
+is_instant() {
+	local words
+	read -ra words <<<"$1"
+	[ ${#words[@]} = 3 ] && [ "${words[0]}" -gt 64 ] &&
+		[ $((words[0] - words[1])) -ge 0 ] && [ $((words[1] - words[2])) -ge 0 ] &&
+		[ $((words[0] - words[2])) -le 1 ]
+}
