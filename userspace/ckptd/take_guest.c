@@ -50,7 +50,6 @@ static enum ckpt_result disks(void *arg, struct ckpt_error *e)
 	/* What was seen before the guest's memory was written is old. */
 	if (t->is_live)
 		result = reopen(t);
-
 	if (!result && !point_fault("disks-late"))
 		result = take_state(t);
 	*e = t->job->error;
