@@ -38,18 +38,25 @@ static void show_progress(void *arg, struct json_object *now)
 	bool draws = isatty(STDERR_FILENO);
 	char part[CKPT_TEXT_LEN], all[CKPT_TEXT_LEN];
 	double when = meter_now();
+	struct json_object *left;
 
-	if (cli_has(p->cli, OPT_QUIET) || (!draws && p->told && when - p->told < LINE_SECONDS))
+	/* Without a terminal only what there is to tell. */
+	if (cli_has(p->cli, OPT_QUIET) ||
+	    (!draws && (!total || (p->told && when - p->told < LINE_SECONDS))))
 		return;
 	p->told = when;
-	fprintf(stderr, draws ? "\r\033[K%s " : "%s: ", vm_text(now, "what"));
-	if (total) {
-		if (draws)
-			out_bar(stderr, done, total, BAR_WIDTH);
+	fprintf(stderr, draws ? "\r\033[K%s" : "%s", vm_text(now, "what"));
+	if (draws && total) {
+		fputc(' ', stderr);
+		out_bar(stderr, done, total, BAR_WIDTH);
+	}
+	if (total)
 		fprintf(stderr, " %u %%, %s of %s",
 			(unsigned int)(100.0 * (double)done / (double)total),
 			ckpt_human(done, part), ckpt_human(total, all));
-	}
+	if (total && json_object_object_get_ex(now, "seconds_left", &left) && left)
+		fprintf(stderr, ", %s left",
+			ckpt_duration((uint64_t)(json_object_get_double(left) + 0.5), part));
 	fputs(draws ? "" : "\n", stderr);
 	fflush(stderr);
 }
@@ -252,13 +259,14 @@ static const struct out_field job_fields[] = {
 	{ "what", OUT_TEXT, false },
 	{ "done", OUT_BYTES, false },
 	{ "total", OUT_BYTES, false },
+	{ "seconds_left", OUT_COUNT, false },
 	{ NULL, OUT_TEXT, false },
 };
 
 enum ckpt_result run_vm_progress(struct cli *cli, char **arg, int count)
 {
 	struct out *out = out_new(cli, "dm-ckpt.vm-progress.v1", NULL, job_fields);
-	struct json_object *answer, *job = NULL;
+	struct json_object *answer, *job = NULL, *left;
 	enum ckpt_result result;
 
 	(void)count;
@@ -272,6 +280,10 @@ enum ckpt_result run_vm_progress(struct cli *cli, char **arg, int count)
 		out_text(out, vm_text(job, "what"));
 		out_number(out, vm_number(job, "done"));
 		out_number(out, vm_number(job, "total"));
+		if (json_object_object_get_ex(job, "seconds_left", &left) && left)
+			out_number(out, (uint64_t)(json_object_get_double(left) + 0.5));
+		else
+			out_none(out);
 		out_end(out);
 	}
 	json_object_put(answer);

@@ -129,9 +129,7 @@ static void progress(void *arg, uint64_t done, uint64_t total)
 {
 	struct back *b = arg;
 
-	b->job.done = done;
-	b->job.total = total;
-	job_progress(&b->job);
+	job_progress(&b->job, done, total);
 }
 
 static void cancel(struct job *job)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <string.h>
+#include <time.h>
 
 #include "jobs.h"
 
@@ -67,8 +68,22 @@ struct json_object *job_json(const struct job *job)
 	return object;
 }
 
-void job_progress(struct job *job)
+void job_progress(struct job *job, uint64_t done, uint64_t total)
 {
+	uint64_t now = 0;
+
+	sd_event_now(job->daemon->event, CLOCK_MONOTONIC, &now);
+	/* Another thing has begun. */
+	if (!job->total || done < job->done) {
+		job->begun_usec = now;
+		job->begun_at = done;
+	}
+	job->done = done;
+	job->total = total;
+	job->seconds_left = -1;
+	if (done > job->begun_at && total >= done)
+		job->seconds_left = (double)(total - done) * (double)(now - job->begun_usec) / 1e6 /
+				    (double)(done - job->begun_at);
 	if (job->request)
 		request_progress(job->request, job_json(job));
 }

@@ -23,6 +23,7 @@ struct job {
 	struct request *request;	/* who waits for the answer; NULL: nobody */
 	struct ckpt_error error;
 	uint64_t done, total;		/* bytes, as far as that is known */
+	uint64_t begun_usec, begun_at;	/* since when there is a total, and what was done then */
 	double seconds_left;		/* below 0: that cannot be told */
 	/* NULL: it cannot be cancelled.  Ends the job, now or later, with a failure. */
 	void (*cancel)(struct job *job);
@@ -41,8 +42,8 @@ enum ckpt_result job_begin(struct job *job, struct daemon *daemon, const char *v
 /* The answer: @parameters (may be NULL) if @result is CKPT_DONE, or else job->error. */
 void job_end(struct job *job, enum ckpt_result result, struct json_object *parameters);
 
-/* Tell whoever wants to know. */
-void job_progress(struct job *job);
+/* So many bytes of so many are done: tell whoever wants to know, and how long it takes yet. */
+void job_progress(struct job *job, uint64_t done, uint64_t total);
 
 struct job *job_find(struct daemon *daemon, const char *vm);
 

@@ -81,9 +81,7 @@ static void progress(void *arg, const struct capture_state *s)
 {
 	struct taking *t = arg;
 
-	t->job->done = s->stream;
-	t->job->total = s->stream_total;
-	job_progress(t->job);
+	job_progress(t->job, s->stream, s->stream_total);
 }
 
 static enum ckpt_result note_memory(struct taking *t, const struct capture_state *s)
