@@ -37,6 +37,7 @@ static void the_least(void **state)
 	assert_int_equal(f.policy, VM_STANDARD);
 	assert_string_equal(f.qmp, "/run/dm-ckpt/web.qmp");
 	assert_string_equal(f.agent, "/run/dm-ckpt/web.agent");
+	assert_int_equal(f.freeze_seconds, 30);
 	assert_string_equal(f.directory, "/var/lib/dm-ckpt/vm/web");
 	assert_string_equal(f.qemu, "qemu-system-x86_64");
 	assert_int_equal(f.args.count, 0);
@@ -52,6 +53,7 @@ static const char all[] =
 	"policy = production-only\n"
 	"qmp = /tmp/a = b\n"
 	"agent = /tmp/agent\n"
+	"freeze_seconds = 300\n"
 	"directory = /srv/web\n"
 	"config = /etc/web.xml\n"
 	"config = /etc/web.nvram\n"
@@ -69,6 +71,7 @@ static void check_all(const struct vm_file *f)
 	assert_int_equal(f->policy, VM_PRODUCTION_ONLY);
 	assert_string_equal(f->qmp, "/tmp/a = b");
 	assert_string_equal(f->agent, "/tmp/agent");
+	assert_int_equal(f->freeze_seconds, 300);
 	assert_string_equal(f->directory, "/srv/web");
 	assert_int_equal(f->config.count, 2);
 	assert_string_equal(f->config.word[1], "/etc/web.nvram");
@@ -101,6 +104,11 @@ static void what_is_wrong(void **state)
 	refused("volume = disk\nvolume = disk\n", "line 2: volume disk is there twice");
 	refused("volume = a@b\n", "line 1: ");
 	refused("volume = disk\npolicy = always\n", "there is no policy 'always'");
+	refused("volume = disk\nfreeze_seconds = 0\n", "1 to 300, not '0'");
+	refused("volume = disk\nfreeze_seconds = 301\n", "1 to 300, not '301'");
+	refused("volume = disk\nfreeze_seconds = 9999999999999\n", "1 to 300");
+	refused("volume = disk\nfreeze_seconds = -1\n", "1 to 300, not '-1'");
+	refused("volume = disk\nfreeze_seconds = 5s\n", "1 to 300, not '5s'");
 	refused("volume = disk\nqmp = web.qmp\n", "'qmp' wants a path that begins with '/'");
 	refused("volume = disk\nconfig = /etc/\n", "is a folder");
 	refused("volume = disk\narg = -name \"a b\n", "line 2: a quotation mark");

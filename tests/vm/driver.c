@@ -5,6 +5,9 @@
  *	driver capture MONITOR IMAGE [COMMAND [CANCEL-MS]]	COMMAND runs while it stands still
  *	driver restore MONITOR IMAGE		and have it run
  *	driver paused MONITOR IMAGE		the same, but not run
+ *	driver freeze AGENT SECONDS COMMAND	COMMAND runs while file systems are frozen
+ *	driver thaw AGENT			as after somebody was killed who had frozen them
+ *	driver set-time AGENT
  *
  * Says one line, and exits with the result.
  */
@@ -15,6 +18,7 @@
 #include <unistd.h>
 
 #include "ckptd/capture.h"
+#include "ckptd/guard.h"
 #include "ckptd/reach.h"
 #include "ckptd/restore.h"
 
@@ -87,13 +91,56 @@ static int restore(char **argv)
 		sd_event_loop(event) : 99;
 }
 
+static struct guard *guard;
+
+static void frozen(void *arg)
+{
+	(void)arg;
+	if (system(command))
+		printf("the command failed: ");
+	guard_thaw(guard);
+	/* The guard is quicker than who waits for it: what it says is not to be lost. */
+	usleep(300000);
+}
+
+static void ended(void *arg, enum ckpt_result result, const struct ckpt_error *e)
+{
+	(void)arg;
+	printf("%s%s\n", result ? "failed: " : "done", result ? e->text : "");
+	guard_free(guard);
+	sd_event_exit(event, (int)result);
+}
+
+static int ask_agent(int argc, char **argv)
+{
+	static const struct guard_handlers handlers = { frozen, ended };
+	struct ckpt_error e = { 0 };
+	enum ckpt_result result;
+
+	if (!strcmp(argv[1], "thaw")) {
+		result = guard_rescue(argv[2], &e);
+		printf("%s%s\n", result ? "failed: " : "done", e.text);
+		return (int)result;
+	}
+	command = argc > 4 ? argv[4] : "true";
+	guard = argc > 3 ? guard_freeze(event, argv[2], (unsigned int)atoi(argv[3]), &handlers, NULL) :
+		agent_set_time(event, argv[2], &handlers, NULL);
+	return guard ? sd_event_loop(event) : 99;
+}
+
 int main(int argc, char **argv)
 {
-	if (argc < 4)
+	if (argc > 1 && !strcmp(argv[1], GUARD_OPTION))
+		return guard_main(argc - 2, argv + 2);
+	if (argc < 3)
 		return 2;
 	signal(SIGPIPE, SIG_IGN);
 	if (sd_event_default(&event) < 0)
 		return 99;
+	if (!strcmp(argv[1], "freeze") || !strcmp(argv[1], "thaw") || !strcmp(argv[1], "set-time"))
+		return ask_agent(argc, argv);
+	if (argc < 4)
+		return 2;
 	monitor = argv[2];
 	return !strcmp(argv[1], "capture") ? capture(argc, argv) : restore(argv);
 }

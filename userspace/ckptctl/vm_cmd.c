@@ -125,6 +125,7 @@ static const struct out_field fields[] = {
 	{ "store", OUT_TEXT, true },
 	{ "qmp", OUT_TEXT, true },
 	{ "agent", OUT_TEXT, true },
+	{ "freeze_seconds", OUT_COUNT, true },
 	{ "directory", OUT_TEXT, true },
 	{ "qemu", OUT_TEXT, true },
 	{ "args", OUT_TEXT, true },
@@ -165,6 +166,7 @@ static void add_row(struct out *out, struct json_object *vm)
 	out_text(out, vm_text(vm, "store"));
 	out_text(out, vm_text(vm, "qmp"));
 	out_text(out, vm_text(vm, "agent"));
+	out_number(out, vm_number(vm, "freeze_seconds"));
 	out_text(out, vm_text(vm, "directory"));
 	out_text(out, vm_text(vm, "qemu"));
 	out_texts(out, vm, "args");

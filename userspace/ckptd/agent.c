@@ -66,6 +66,7 @@ void agent_close(struct agent *a)
 
 static enum ckpt_result is_gone(struct talk *t)
 {
+	agent_close(t->a);
 	return ckpt_fail(t->e, CKPT_FAILED, "the guest agent has closed its socket before it answered '%s'",
 			 t->command);
 }

@@ -44,6 +44,7 @@ void agent_close(struct agent *a);
  * The questions.  Each has @ms milliseconds, also for getting into step if need be.
  * CKPT_TIMEOUT; CKPT_FAILED for a refusal (then a->is_in_step is true), or for what no
  * agent says: then the conversation is out of step, and the guest may have done anything.
+ * If the other end has closed the socket, so is ours: a->fd is -1.
  */
 enum ckpt_result agent_sync(struct agent *a, unsigned int ms, struct ckpt_error *e);
 enum ckpt_result agent_ping(struct agent *a, unsigned int ms, struct ckpt_error *e);

@@ -2,20 +2,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/types.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "drain.h"
+#include "orphan.h"
 
 /* Of a process with threads: nothing is called here that might wait for one of them. */
-static void drain(int pipe, int life)
+static _Noreturn void drain(int pipe, int life)
 {
 	static char bytes[65536];
 	struct pollfd p = { .fd = 4 };
 	ssize_t n;
 
-	setsid();
 	if (dup2(pipe, 10) < 0 || dup2(life, 11) < 0 || dup2(10, 4) < 0 || dup2(11, 3) < 0)
 		_exit(1);
 	close_range(5, ~0u, 0);
@@ -35,24 +33,19 @@ static void drain(int pipe, int life)
 int drain_start(int pipe)
 {
 	int life[2], err;
-	pid_t pid;
 
 	if (pipe2(life, O_CLOEXEC))
 		return -1;
-	pid = fork();
-	if (!pid) {
-		/* Nobody of ours is to wait for it. */
-		if (!fork())
-			drain(pipe, life[0]);
-		_exit(0);
+	switch (orphan_fork()) {
+	case 0:
+		drain(pipe, life[0]);
+		/* It does not return. */
+	case 1:
+		close(life[0]);
+		return life[1];
 	}
 	err = errno;
 	close(life[0]);
-	if (pid > 0) {
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
-		return life[1];
-	}
 	close(life[1]);
 	errno = err;
 	return -1;

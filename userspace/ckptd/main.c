@@ -15,6 +15,7 @@
 #include "back.h"
 #include "durable.h"
 #include "folders.h"
+#include "guard.h"
 #include "operations.h"
 #include "points.h"
 #include "recover.h"
@@ -149,6 +150,8 @@ int main(int argc, char **argv)
 	struct ckpt_error e;
 	int got;
 
+	if (argc > 1 && !strcmp(argv[1], GUARD_OPTION))
+		return guard_main(argc - 2, argv + 2);
 	snprintf(path, sizeof(path), "%s/ckptd.sock", folder_run());
 	while ((got = getopt_long(argc, argv, "hV", options, NULL)) != -1) {
 		switch (got) {

@@ -12,6 +12,10 @@
 #define POINTS(POINT) \
 	/* taking: */ \
 	POINT(BEGUN, "begun")		/* there is a folder, and nothing in the store */ \
+	POINT(FREEZING, "freezing")	/* the agent is to be told to freeze now */ \
+	POINT(FROZEN, "frozen")		/* it has, nothing is taken */ \
+	POINT(THAWING, "thawing")	/* all is taken, and it is to thaw now */ \
+	POINT(THAWED, "thawed")		/* it has; or did not freeze */ \
 	POINT(STOPPING, "stopping")	/* the guest runs, and is to be stopped now */ \
 	POINT(STOPPED, "stopped")	/* it stands still, nothing is taken */ \
 	POINT(TAKEN, "taken")		/* the store has it, the folder does not say so */ \

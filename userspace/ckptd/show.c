@@ -48,6 +48,8 @@ static struct json_object *describe(struct daemon *daemon, const struct vm_file 
 			       json_object_new_int64((int64_t)count_checkpoints(f)));
 	add_text(object, "qmp", f->qmp);
 	add_text(object, "agent", f->agent);
+	json_object_object_add(object, "freeze_seconds",
+			       json_object_new_int64(f->freeze_seconds));
 	add_text(object, "directory", f->directory);
 	add_words(object, "config", &f->config);
 	add_text(object, "qemu", f->qemu);

@@ -31,8 +31,13 @@ enum ckpt_result take_may(struct taking *t)
 	return result;
 }
 
-/* Nothing of it is to be left. */
-static void take_back(struct taking *t)
+enum ckpt_result take_reopen(struct taking *t)
+{
+	disks_close(t->disks);
+	return disks_open(t->disks, &t->job->vm) ? disks_failed(t) : CKPT_DONE;
+}
+
+void take_back(struct taking *t)
 {
 	struct ckpt_error why = t->job->error;
 
@@ -98,7 +103,10 @@ void take_start(struct taking *t)
 	enum ckpt_result result = take_may(t);
 
 	if (!result && machine_runs(&t->job->vm)) {
-		take_guest(t);
+		if (t->policy == VM_STANDARD)
+			take_guest(t);
+		else
+			take_frozen(t);
 		return;
 	}
 	if (!result)

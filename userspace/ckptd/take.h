@@ -5,6 +5,7 @@
 
 #include "disks.h"
 #include "capture.h"
+#include "guard.h"
 #include "jobs.h"
 
 #define TAKE_IMAGE "memory.img"	/* in a checkpoint's folder */
@@ -20,8 +21,12 @@ struct taking {
 	struct manifest m;		/* what was taken */
 	bool has_begun;			/* there is a folder */
 	bool is_left;			/* the store cannot be asked now: the next one removes it */
+	/* Of a machine that runs, while that is at work: one of these. */
+	struct capture *capture;
+	struct guard *guard;
 	bool is_live;			/* the guest runs until its memory is written */
-	struct capture *capture;	/* of a machine that runs, while that is at work */
+	bool is_cancelled;		/* while the guest's file systems were to be frozen */
+	bool has_failed;		/* the store could not be taken while they were */
 };
 
 /* Is the name free, in the store and among the machine's checkpoints? */
@@ -29,7 +34,7 @@ enum ckpt_result take_may(struct taking *t);
 
 void take_start(struct taking *t);
 
-/* ---- the parts of it: take.c and take_guest.c ---- */
+/* ---- the parts of it: take.c, take_guest.c and take_frozen.c ---- */
 
 /* The folder. */
 enum ckpt_result take_begin(struct taking *t, const char *kind);
@@ -40,13 +45,29 @@ enum ckpt_result take_state(struct taking *t);
 /* The end of it, and t->done(): a checkpoint, or nothing. */
 void take_finish(struct taking *t, enum ckpt_result result);
 
+/* Look at the store anew: others may have changed it. */
+enum ckpt_result take_reopen(struct taking *t);
+
+/* Nothing of it is to be left; job->error stays what it is. */
+void take_back(struct taking *t);
+
 /* The machine runs: its memory as well. */
 void take_guest(struct taking *t);
 
 /*
- * The daemon was killed over the checkpoint @id while the guest may have stood still: have
- * it run.  A failure says why it cannot be told to.
+ * It runs: no memory, and its file systems frozen.  What cannot be had so is taken by
+ * take_guest(), or not at all, as t->policy says.
+ */
+void take_frozen(struct taking *t);
+
+/*
+ * The daemon was killed over the checkpoint @id while the guest may have stood still, or
+ * its file systems been frozen: have it run.  A failure says why it cannot be told to;
+ * an agent that does not answer is none.
  */
 enum ckpt_result take_rescue(const struct vm_file *f, const char *id, struct ckpt_error *e);
+
+/* The part of take_rescue() that is about frozen file systems; what fails is logged. */
+void take_thaw(const struct vm_file *f, const char *id);
 
 #endif

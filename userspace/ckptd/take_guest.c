@@ -18,20 +18,11 @@
 
 static const char note_name[] = "stopped";
 
-static enum ckpt_result reopen(struct taking *t)
-{
-	disks_close(t->disks);
-	if (!disks_open(t->disks, &t->job->vm))
-		return CKPT_DONE;
-	t->job->error = t->disks->c.error;
-	return t->job->error.result;
-}
-
-/* Others may have changed the store meanwhile, and to look takes time, which there still is. */
+/* To look at the store takes time, which there still is. */
 static enum ckpt_result stopping(void *arg, const struct capture_state *s, struct ckpt_error *e)
 {
 	struct taking *t = arg;
-	enum ckpt_result result = reopen(t);
+	enum ckpt_result result = take_reopen(t);
 	char path[PATH_MAX];
 
 	*e = t->job->error;
@@ -49,7 +40,7 @@ static enum ckpt_result disks(void *arg, struct ckpt_error *e)
 
 	/* What was seen before the guest's memory was written is old. */
 	if (t->is_live)
-		result = reopen(t);
+		result = take_reopen(t);
 	if (!result && !point_fault("disks-late"))
 		result = take_state(t);
 	*e = t->job->error;
@@ -120,7 +111,7 @@ static void captured(void *arg, enum ckpt_result result, const struct capture_st
 	}
 	/* Writing memory takes long: the store is not what it was. */
 	why = t->job->error;
-	t->is_left = reopen(t);
+	t->is_left = take_reopen(t);
 	if (t->is_left && !result)
 		result = t->job->error.result;
 	else
@@ -135,26 +126,13 @@ static void cancel(struct job *job)
 	capture_cancel(t->capture);
 }
 
-static enum ckpt_result choose(struct taking *t)
-{
-	static const char sorry[] = "file systems of guests cannot be frozen yet";
-
-	if (t->policy == VM_PRODUCTION_ONLY)
-		return ckpt_fail(&t->job->error, CKPT_FAILED,
-				 "machine %s is to have production checkpoints only, but %s; shut it down, or ask for 'standard'",
-				 t->job->vm.name, sorry);
-	if (t->policy == VM_PRODUCTION)
-		snprintf(t->m.note, sizeof(t->m.note), "production was asked for, but %s", sorry);
-	return take_begin(t, "standard");
-}
-
 void take_guest(struct taking *t)
 {
 	static const struct capture_ops ops = {
 		.stopping = stopping, .running = running, .disks = disks, .reconnect = reconnect,
 		.progress = progress, .done = captured,
 	};
-	enum ckpt_result result = choose(t);
+	enum ckpt_result result = take_begin(t, "standard");
 	char path[PATH_MAX];
 	int monitor = -1;
 
@@ -193,6 +171,7 @@ enum ckpt_result take_rescue(const struct vm_file *f, const char *id, struct ckp
 	size_t length;
 	char *way;
 
+	take_thaw(f, id);
 	manifest_path(f->directory, id, MANIFEST_NEW, note_name, path);
 	result = durable_read(path, 64, &way, &length, e);
 	if (result)

@@ -61,6 +61,7 @@ void vm_file_default(struct vm_file *f, const char *name)
 	snprintf(f->directory, sizeof(f->directory), "%s/vm/%s", folder_state(), name);
 	snprintf(f->qmp, sizeof(f->qmp), "%s/%s.qmp", folder_run(), name);
 	snprintf(f->agent, sizeof(f->agent), "%s/%s.agent", folder_run(), name);
+	f->freeze_seconds = 30;
 	strcpy(f->qemu, "qemu-system-x86_64");
 }
 
@@ -147,6 +148,19 @@ static enum ckpt_result set_store(struct vm_file *f, const char *value, struct c
 	return CKPT_DONE;
 }
 
+static enum ckpt_result set_seconds(unsigned int *seconds, const char *key, const char *value,
+				    struct ckpt_error *e)
+{
+	size_t digits = strspn(value, "0123456789");
+	unsigned long number = digits < 6 ? strtoul(value, NULL, 10) : 0;
+
+	if (value[digits] || !number || number > VM_FREEZE_SECONDS_MAX)
+		return ckpt_fail(e, CKPT_USAGE, "'%s' wants a number of seconds, 1 to %u, not '%.80s'",
+				 key, VM_FREEZE_SECONDS_MAX, value);
+	*seconds = (unsigned int)number;
+	return CKPT_DONE;
+}
+
 enum ckpt_result vm_file_set(struct vm_file *f, const char *key, const char *value,
 			     struct ckpt_error *e)
 {
@@ -166,6 +180,8 @@ enum ckpt_result vm_file_set(struct vm_file *f, const char *key, const char *val
 		return set_path(f->qmp, sizeof(f->qmp), key, value, e);
 	if (!strcmp(key, "agent"))
 		return set_path(f->agent, sizeof(f->agent), key, value, e);
+	if (!strcmp(key, "freeze_seconds"))
+		return set_seconds(&f->freeze_seconds, key, value, e);
 	if (!strcmp(key, "directory"))
 		return set_path(f->directory, sizeof(f->directory), key, value, e);
 	if (!strcmp(key, "config"))
@@ -177,7 +193,7 @@ enum ckpt_result vm_file_set(struct vm_file *f, const char *key, const char *val
 		return CKPT_DONE;
 	}
 	return ckpt_fail(e, CKPT_USAGE,
-			 "there is no '%.80s'; there are store, volume, policy, qmp, agent, directory, config, qemu and arg",
+			 "there is no '%.80s'; there are store, volume, policy, qmp, agent, freeze_seconds, directory, config, qemu and arg",
 			 key);
 }
 
@@ -321,8 +337,8 @@ enum ckpt_result vm_file_write(const struct vm_file *f, struct ckpt_error *e)
 	if (*f->store)
 		fprintf(to, "store = %s\n", f->store);
 	put_words(to, "volume", &f->volumes);
-	fprintf(to, "policy = %s\nqmp = %s\nagent = %s\ndirectory = %s\n",
-		vm_policy_name(f->policy), f->qmp, f->agent, f->directory);
+	fprintf(to, "policy = %s\nqmp = %s\nagent = %s\nfreeze_seconds = %u\ndirectory = %s\n",
+		vm_policy_name(f->policy), f->qmp, f->agent, f->freeze_seconds, f->directory);
 	put_words(to, "config", &f->config);
 	fprintf(to, "qemu = %s\n", f->qemu);
 	put_args(to, &f->args);

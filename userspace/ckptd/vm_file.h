@@ -9,6 +9,7 @@
  *	policy = standard		or production, production-only, disabled
  *	qmp = /run/dm-ckpt/web.qmp	QEMU's monitor
  *	agent = /run/dm-ckpt/web.agent	the guest agent's socket
+ *	freeze_seconds = 30		that the agent has to freeze file systems
  *	directory = /var/lib/dm-ckpt/vm/web	where its checkpoints' memory goes
  *	config = /etc/vms/web.xml	a file to keep with each checkpoint; any number
  *	qemu = qemu-system-x86_64	what runs it
@@ -31,6 +32,7 @@
 #define VM_SOCKET_BYTES	108	/* as sun_path */
 #define VM_DISKS_MAX	32u
 #define VM_WORDS_MAX	256u
+#define VM_FREEZE_SECONDS_MAX	300u
 #define VM_FILE_MAX	65536u	/* bytes; no description is longer */
 
 enum vm_policy {
@@ -50,6 +52,7 @@ struct vm_file {
 	char store[CKPT_NAME_BYTES];	/* "": the only one that is open */
 	struct vm_words volumes, config, args;
 	enum vm_policy policy;
+	unsigned int freeze_seconds;
 	char qmp[VM_SOCKET_BYTES], agent[VM_SOCKET_BYTES];
 	char directory[PATH_MAX];
 	char qemu[PATH_MAX];
