@@ -366,8 +366,10 @@ enum ckpt_result run_vm_apply(struct cli *cli, char **arg, int count)
 		cli_say(cli, "machine %s has gone back to %s; it %s%s", arg[0],
 			vm_text(answer, "name"), strcmp(state, "running") ? "is " : "runs on",
 			strcmp(state, "running") ? state : "");
+		if (*vm_text(answer, "note"))
+			cli_say(cli, "%s", vm_text(answer, "note"));
 		cli_done(cli, "vm", arg[0], "checkpoint", vm_text(answer, "name"), "state",
-			 vm_text(answer, "state"), "saved", save, NULL);
+			 vm_text(answer, "state"), "saved", save, "note", vm_text(answer, "note"), NULL);
 	}
 	json_object_put(answer);
 	return result;

@@ -39,6 +39,8 @@ struct back {
 	struct manifest m;		/* where to */
 	struct intent intent;
 	struct restore *restore;
+	struct guard *guard;		/* while the guest's clock is set */
+	char note[400];			/* what is not as usual, though it has gone back; or "" */
 	sd_event_source *again;
 	unsigned int tries;
 	bool is_noted;			/* there is an intent on disk */
@@ -52,6 +54,7 @@ static void free_back(struct job *job)
 	struct back *b = (struct back *)job;
 
 	sd_event_source_disable_unref(b->again);
+	guard_free(b->guard);
 	disks_close(&b->disks);
 	free(b);
 }
@@ -80,6 +83,7 @@ static struct json_object *answer(const struct back *b)
 	json_object_object_add(object, "name", json_object_new_string(b->m.name));
 	json_object_object_add(object, "kind", json_object_new_string(b->m.kind));
 	json_object_object_add(object, "state", json_object_new_string(state));
+	json_object_object_add(object, "note", *b->note ? json_object_new_string(b->note) : NULL);
 	return object;
 }
 
@@ -172,6 +176,29 @@ static enum ckpt_result on_loaded(void *arg, struct ckpt_error *e)
 	return result;
 }
 
+/* The guest runs, whatever the agent says to that. */
+static void on_clock(void *arg, enum ckpt_result result, const struct ckpt_error *e)
+{
+	struct back *b = arg;
+
+	if (result)
+		snprintf(b->note, sizeof(b->note), "the guest's clock stands where it stood: %.330s",
+			 e->text);
+	end(b, CKPT_DONE);
+}
+
+static void set_clock(struct back *b)
+{
+	static const struct guard_handlers handlers = { .ended = on_clock };
+	struct ckpt_error e;
+
+	b->guard = agent_set_time(b->job.daemon->event, b->job.vm.agent, &handlers, b);
+	if (b->guard)
+		return;
+	on_clock(b, ckpt_fail_errno(&e, errno, "the process that asks the guest agent cannot be started"),
+		 &e);
+}
+
 static void on_restored(void *arg, enum ckpt_result result, const struct ckpt_error *e)
 {
 	struct back *b = arg;
@@ -184,7 +211,10 @@ static void on_restored(void *arg, enum ckpt_result result, const struct ckpt_er
 		return;
 	}
 	point(POINT_RESUMED);
-	end(b, CKPT_DONE);
+	if (b->intent.paused)
+		end(b, CKPT_DONE);
+	else
+		set_clock(b);
 }
 
 static void on_started(struct job *job, enum ckpt_result result)
