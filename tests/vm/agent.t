@@ -128,9 +128,9 @@ def killed():
     agent.end()
 
 
-def kill_guard(agent):
+def kill_guard(agent, task=0):
     """By its number, and only the one of this agent."""
-    wanted = f"ckptd\0--agent\0000\0{agent.path}\0".encode()
+    wanted = "\0".join(["ckptd", "--agent", str(task), agent.path, ""]).encode()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as f:
@@ -158,6 +158,17 @@ def guard_killed():
     agent.end()
 
 
+def two_guards_killed():
+    agent = Agent("good")
+    process, was_killed = frozen_guard_killed(agent)
+    agent.process.send_signal(signal.SIGSTOP)
+    point(was_killed and until(lambda: kill_guard(agent, 1), 20), "two guards killed")
+    agent.process.send_signal(signal.SIGCONT)
+    code, text = said(process)
+    point(code == 1 and not agent.frozen(), "two guards killed: thawed by the third", text)
+    agent.end()
+
+
 def both_killed():
     agent = Agent("good")
     process, was_killed = frozen_guard_killed(agent)
@@ -177,6 +188,11 @@ def clock():
     code, text = said(driver("set-time", agent.path))
     point(code == 0 and not agent.frozen(), "the clock is set, of a guest that is thawed first", text)
     point(abs(int(agent.log()[-1]) / 1e9 - time.time()) < 300, "to that of this host")
+    agent.end()
+    agent = Agent("deaf")
+    code, text = said(driver("set-time", agent.path))
+    point(code == 7 and "does not answer" in text and "frozen" not in text,
+          "the clock of a guest whose agent does not answer: said so", text)
     agent.end()
 
 
@@ -199,7 +215,8 @@ tests = [
     lambda: simple("one that thaws by itself", "limited", 2, "limited up to 10 seconds"),
     lambda: simple("one that does not want to thaw", "stubborn", 2, "it is too early"),
     lambda: simple("disks that take long", "good", 2, "were not taken within", command="sleep 12"),
-    no_agent, foreign, hangs, dies, ended, killed, guard_killed, both_killed, clock,
+    no_agent, foreign, hangs, dies, ended, killed, guard_killed, two_guards_killed,
+    both_killed, clock,
 ]
 threads = [threading.Thread(target=t) for t in tests]
 for t in threads:

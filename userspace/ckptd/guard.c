@@ -15,6 +15,7 @@
 
 #define SECOND		1000000ull
 #define SLACK_SECONDS	30u		/* for a guard that is slow, over what it may take */
+#define REPLACED_MAX	3u		/* one that is killed each time is not wanted */
 
 struct guard {
 	sd_event *event;
@@ -22,7 +23,7 @@ struct guard {
 	int fd;
 	char path[108];
 	enum guard_task task;
-	bool is_rescue;			/* the first one was killed */
+	unsigned int replaced;		/* above 0: the first one was killed, this one thaws */
 	const struct guard_handlers *handlers;
 	void *arg;
 };
@@ -104,9 +105,9 @@ static bool replace(struct guard *g)
 {
 	int fd;
 
-	if (g->is_rescue || g->task != GUARD_FREEZE)
+	if (g->replaced >= REPLACED_MAX || g->task != GUARD_FREEZE)
 		return false;
-	g->is_rescue = true;
+	g->replaced++;
 	fd = start(GUARD_THAW, g->path, 0);
 	if (fd < 0)
 		return false;
@@ -127,11 +128,11 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *arg)
 	if (hear(fd, &m, &e)) {
 		if (!replace(g))
 			end(g, &e);
-	} else if (m.what == GUARD_FROZEN && g->task == GUARD_FREEZE && !g->is_rescue) {
+	} else if (m.what == GUARD_FROZEN && g->task == GUARD_FREEZE && !g->replaced) {
 		g->handlers->frozen(g->arg);
 	} else if (m.what == GUARD_ENDED) {
 		/* What it has thawed nobody watched meanwhile. */
-		if (g->is_rescue && !m.error.result)
+		if (g->replaced && !m.error.result)
 			ckpt_fail(&m.error, CKPT_FAILED,
 				  "the process that held the guest's file systems frozen was killed");
 		end(g, &m.error);

@@ -21,7 +21,7 @@
 #define GUARD_HOLD_SECONDS	10u	/* frozen at the longest: Windows (VSS) thaws then, too */
 #define GUARD_THAW_SECONDS	15u	/* without an answer to the thaw: it is said so */
 #define GUARD_STAY_SECONDS	600u	/* and it is repeated for so long */
-#define GUARD_RESCUE_SECONDS	20u	/* that guard_rescue() waits */
+#define GUARD_RESCUE_SECONDS	10u	/* that guard_rescue() waits */
 
 struct guard;
 
@@ -50,7 +50,8 @@ void guard_thaw(struct guard *g);
 
 /*
  * After a guest was given its memory back: set its clock to that of this host.  What was
- * frozen when its memory was saved is thawed first.  NULL with errno.
+ * frozen when its memory was saved is thawed first.  A guest without an agent costs
+ * GUARD_THAW_SECONDS.  NULL with errno.
  */
 struct guard *agent_set_time(sd_event *event, const char *path,
 			     const struct guard_handlers *handlers, void *arg);

@@ -21,6 +21,7 @@ struct process {
 	const char *path;
 	struct agent agent;
 	struct ckpt_error error;	/* the first one */
+	unsigned int stay;		/* seconds for which it is tried; more if something is frozen */
 	bool has_said;			/* how it ended; or there is nobody to be told */
 };
 
@@ -73,9 +74,11 @@ static bool is_thawed(struct process *p, bool thaw, int64_t *count, struct ckpt_
 	}
 	if (agent_status(&p->agent, ANSWER_MS, &is_frozen, e))
 		return false;
-	if (is_frozen)
-		ckpt_fail(e, CKPT_FAILED, "the guest agent says that file systems are frozen");
-	return !is_frozen;
+	if (!is_frozen)
+		return true;
+	p->stay = GUARD_STAY_SECONDS;
+	ckpt_fail(e, CKPT_FAILED, "the guest agent says that file systems are frozen");
+	return false;
 }
 
 static void say_it_lasts(struct process *p)
@@ -101,7 +104,7 @@ static bool thaw_all(struct process *p, bool thaw, int64_t *count)
 	while (!is_thawed(p, thaw, count, &e)) {
 		note(p, &e);
 		alone = p->agent.fd < 0 && e.result == CKPT_NOT_FOUND ? alone + 1 : 0;
-		if (alone >= ALONE_TRIES || now_seconds() - begin > GUARD_STAY_SECONDS)
+		if (alone >= ALONE_TRIES || now_seconds() - begin >= p->stay)
 			return false;
 		if (now_seconds() - begin >= GUARD_THAW_SECONDS)
 			say_it_lasts(p);
@@ -230,7 +233,7 @@ static void ignore_signals(void)
 
 int guard_main(int count, char **words)
 {
-	struct process p = { .agent.fd = -1 };
+	struct process p = { .agent.fd = -1, .stay = GUARD_STAY_SECONDS };
 
 	if (count != 3)
 		return CKPT_USAGE;
@@ -247,6 +250,7 @@ int guard_main(int count, char **words)
 		is_thawed_at_last(&p, true);
 		break;
 	case GUARD_SET_TIME:
+		p.stay = GUARD_THAW_SECONDS;
 		set_time(&p);
 		break;
 	default:

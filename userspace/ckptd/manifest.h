@@ -6,6 +6,7 @@
  *	manifest.json	what it is, and what belongs to it
  *	memory.img	memory and devices, if it has those
  *	stopped		the guest stands still for it, or is about to (take_guest.c)
+ *	frozen		its file systems are frozen for it, or about to be (take_frozen.c)
  *	config-N	the files that were to be kept with it
  *
  * The folder is made as ID.new.  Only when all that is in it is durable is it renamed to

@@ -11,6 +11,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "durable.h"
+#include "machine.h"
 #include "points.h"
 #include "take.h"
 
@@ -145,8 +146,8 @@ void take_thaw(const struct vm_file *f, const char *id)
 	if (durable_read(path, 64, &text, &length, &e))
 		return;
 	free(text);
-	/* Without an agent, or a machine, nothing can be done about it: that holds up nobody. */
-	if (guard_rescue(f->agent, &e))
+	/* Without an agent nothing can be done about it: that holds up nobody for long. */
+	if (machine_runs(f) && guard_rescue(f->agent, &e))
 		fprintf(stderr,
 			SD_WARNING "machine %s: ckptd was killed while its file systems were frozen; %s\n",
 			f->name, e.text);
