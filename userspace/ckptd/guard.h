@@ -4,7 +4,7 @@
  * a guest that was told to freeze its file systems is told to thaw them, whatever becomes
  * of us.  The guard is this program, executed anew.
  *
- *	freeze		in step? -> thawed as yet? -> freeze -> frozen? -> HELD -> thaw
+ *	freeze		in step? -> thawed? -> freeze -> frozen? -> HELD -> thaw
  *
  * It thaws when it is told to, when the daemon is dead, when file systems were frozen for
  * GUARD_HOLD_SECONDS, and when the freeze failed in any way; and tries that again until
