@@ -220,6 +220,10 @@ static int job_failed(struct ckpt_store *store, const struct job *job, int error
 	ckpt_log(err, store, "layer %u cannot be merged or freed: error %d; it stays until the next activation",
 		 job->layer->number, error);
 	job->layer->broken = true;
+	if (job->state >= CKPT_GC_LAYERS) {
+		store->gc_told = 0;
+		event(store);
+	}
 	return 0;
 }
 

@@ -61,7 +61,9 @@ do_merge() {
 do_close() { fill $dm/v $((++seed)) 6291456 262144 && remove disk v st; }
 
 # try PLACE START SECTORS OPERATION: errors are those of a disk or of a store that is read-only;
-# its mode has changed at most once, told by one event and one line.
+# its mode has changed at most once, and a merge begun and ended, each told by one event, and by one
+# line what went wrong.
+mode_line='is in mode ro now'
 try() {
 	local what="$4, without $1" before after r=0 bad= mode lines events
 	before=$(checkpoints)
@@ -72,10 +74,18 @@ try() {
 	case $r in 0|EIO|EROFS|FAIL|EAGAIN) ;; *) bad="the error is $r: $out" ;; esac
 	if status st; then
 		mode=$(field $f_mode)
-		log 'is in mode ro now' && lines=1 || lines=0
+		counted "$mode_line" && lines=$out
 		[ "$mode $lines" = 'rw 0' ] || [ "$mode $lines" = 'ro 1' ] || bad+=" mode $mode, told $lines times"
-		[ "$4" = merge ] || [ "$mode" = rw ] || [ "$(event)" = $((events + 1)) ] ||
-			bad+=" $(($(event) - events)) events"
+		counted 'cannot be merged'
+		events="$(($(event) - events)) events, $out merges failed"
+		case $4,$mode,$events in
+		# It begins, and ends well or not; what goes read-only may do so before, between and after.
+		merge,rw,'2 events, '[01]*|merge,ro,[123]' events, 0 '*) ;;
+		# The write before it failed.
+		merge,rw,'0 events, 0 '*) [ "$r" = EIO ] || bad+=" no merge has begun" ;;
+		[!m]*,rw,'0 events, 0 '*|[!m]*,ro,'1 events, 0 '*) ;;
+		*) bad+=" mode $mode: $events" ;;
+		esac
 		[ "$1 $mode" != 'journal rw' ] || bad+=" mode $mode with a journal that cannot be written"
 		if [ "$mode" = ro ]; then
 			nok "$what: a disk that is passed through is not written any more" \

@@ -98,9 +98,16 @@ below self-origin "$ORIGIN" flakey
 ok 'one with a checkpoint is only read' fill $dm/disk 8 2097152 1048576
 ok 'so its volume is written' flush $dm/disk
 mark
-message st delete_checkpoint disk@c1
+before=$(event)
 message st delete_checkpoint v@c1
+ok 'another is merged' settle
+is 'that it begins and ends was told' "$(event)" $((before + 2))
+message st delete_checkpoint disk@c1
 ok 'a merge into it fails' until_true 20 log 'cannot be merged'
+ok 'and is not tried again' until_true 20 merge_is idle
+is 'that it begins and ends was told' "$(event)" $((before + 4))
+counted 'cannot be merged'
+is 'and once why' "$out" 1
 ok 'nothing is lost' holds $dm/disk 8 2097152 1048576
 is 'nor is the store' "$(field $f_mode)" rw
 ok 'other volumes go on' eval 'fill $dm/v 9 && flush $dm/v'
