@@ -396,6 +396,32 @@ static void what_others_put_there(void **state)
 	assert_int_equal(entries(directory), 5);
 }
 
+static unsigned int mode_of(const char *path)
+{
+	struct stat s;
+
+	assert_int_equal(lstat(path, &s), 0);
+	return s.st_mode & 07777;
+}
+
+/* Nobody else reads what is kept of a machine, whatever the daemon was started with. */
+static void for_nobody_else(void **state)
+{
+	mode_t mask = umask(0);
+	struct manifests list;
+	char path[PATH_MAX];
+
+	(void)state;
+	take("c1");
+	umask(mask);
+	assert_int_equal(manifest_list(directory, &list, &e), CKPT_DONE);
+	manifest_path(directory, list.m[0].id, MANIFEST_WHOLE, "", path);
+	assert_int_equal(mode_of(path), 0700);
+	manifest_path(directory, list.m[0].id, MANIFEST_WHOLE, "manifest.json", path);
+	assert_int_equal(mode_of(path), 0600);
+	manifest_list_free(&list);
+}
+
 /* A manifest of any content is read, or found damaged. */
 static void damaged_ones(void **state)
 {
@@ -505,6 +531,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(killed_while_changing),
 	TEST(a_folder_without_anything),
 	TEST(what_others_put_there),
+	TEST(for_nobody_else),
 	TEST(damaged_ones),
 	TEST(going_back),
 	TEST(a_damaged_note),
