@@ -12,6 +12,9 @@
 
 /* What mempools keep back so that loading goes on when memory is short. */
 #define POOL_NODES	64
+/* Lines about damaged nodes: so many in so long. */
+#define DAMAGE_LINES	10
+#define DAMAGE_JIFFIES	(5 * HZ)
 
 static struct kmem_cache *node_cache;
 static struct lock_class_key node_keys[CKPT_MAP_LEVELS];
@@ -199,9 +202,11 @@ static int node_read(struct ckpt_node *node, const struct ckpt_ref *ref)
 		node_begin(node);
 		return 0;
 	}
-	ckpt_log(err, store, "node at sector %llu is damaged: %s (%s %u, level %u, index %llu)",
-		 where, bad, what[node->type], node->tree->number, node->level,
-		 node->index);
+	/* Whoever reads below it loads it again each time. */
+	if (__ratelimit(&store->damage_lines))
+		ckpt_log(err, store, "node at sector %llu is damaged: %s (%s %u, level %u, index %llu)",
+			 where, bad, what[node->type], node->tree->number, node->level,
+			 node->index);
 	return -EIO;
 }
 
@@ -855,6 +860,8 @@ int ckpt_cache_init(struct ckpt_store *store)
 	spin_lock_init(&store->lru_lock);
 	INIT_LIST_HEAD(&store->lru);
 	atomic_long_set(&store->cached, 0);
+	ratelimit_state_init(&store->damage_lines, DAMAGE_JIFFIES, DAMAGE_LINES);
+	ratelimit_set_flags(&store->damage_lines, RATELIMIT_MSG_ON_RELEASE);
 	r = mempool_init_slab_pool(&store->nodes, POOL_NODES, node_cache);
 	if (!r)
 		r = mempool_init_page_pool(&store->pages, 2 * POOL_NODES,

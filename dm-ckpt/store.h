@@ -20,6 +20,7 @@
 #include <linux/device-mapper.h>
 #include <linux/mempool.h>
 #include <linux/mutex.h>
+#include <linux/ratelimit.h>
 #include <linux/rwsem.h>
 #include <linux/shrinker.h>
 #include <linux/workqueue.h>
@@ -168,6 +169,7 @@ struct ckpt_store {
 	spinlock_t lru_lock;
 	struct list_head lru;
 	atomic_long_t cached;		/* bytes */
+	struct ratelimit_state damage_lines;
 	mempool_t nodes, pages, tables, writes;
 	struct ckpt_shrinker *shrinker;
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # What a guest can do as often as it likes floods neither the kernel's log nor whoever waits for
-# events: to write and discard about the low-water mark, to have errors of its own.
+# events: to write and discard about the low-water mark, to read below a damaged node, to have
+# errors of its own.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -71,6 +72,39 @@ message st low_water 7000
 ok 'a mark that is nearly all of the store' until_true 10 space_is low
 discard $dm/v 0 $((at * 131072)) && flush $dm/v
 ok 'an empty one is not low by that' until_true 10 eval 'message st commit; space_is ok'
+remove v st
+
+# ---- below a damaged node ----
+
+loop WHOLE 32
+store st "$WHOLE" 32
+message st create_volume v 262144 && volume v 262144 || bail "$err $out"
+fill $dm/v 1 0 65536
+fill $dm/v 2 67108864 65536		# in another leaf
+message st commit && remove v st || bail "$err $out"
+# leaf INDEX: the sector of that leaf's node.
+leaf() {
+	ckpt_dump --nodes "$work/WHOLE" |
+		sed -n "s/^# node layer [0-9]* level 0 index $1 sector \([0-9]*\).*/\1/p" | head -n 1
+}
+sector=$(leaf 0) other=$(leaf 2)
+damage "$WHOLE" $((sector * 512 + 8)) 4 || bail "$err $out"
+create st "$(sectors_of 32)" ckpt-store "$WHOLE" && volume v 262144 || bail "$err $out"
+mark
+refused=0 began=$SECONDS
+for ((i = 0; i < 60; i++)); do holds $dm/v 1 $((i % 16 * 4096)) 4096 || refused=$((refused + 1)); done
+is 'no read of what is below it is answered' $refused 60
+n=$(lines "node at sector $sector is damaged")
+most=$((10 * ((SECONDS - began) / 5 + 2)))
+ok "60 reads make $n lines, and no more than 10 in 5 seconds" test "$n" -ge 1 -a "$n" -le $most
+ok 'what is below others is read' holds $dm/v 2 67108864 65536
+damage "$WHOLE" $((other * 512 + 8)) 4 || bail "$err $out"
+ok 'and goes on being read when the disk changes: what was judged is in memory' \
+	holds $dm/v 2 67108864 65536
+is 'the store goes on' "$(field $f_mode)" rw
+remove v st
+create st "$(sectors_of 32)" ckpt-store "$WHOLE" && volume v 262144 || bail "$err $out"
+nok 'loaded anew it is judged anew' holds $dm/v 2 67108864 65536
 remove v st
 
 # ---- errors of its own ----
