@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Superblocks, journals and nodes of any content are loaded, read, checked and repaired, in
-# userspace, by code that the module shares or follows. A fixed number of inputs, which
+# Superblocks, journals and nodes of any content are loaded, read, compared, checked and repaired, in
+# userspace, by code that the module shares or follows; and what is none is unpacked. A fixed number of inputs, which
 # FUZZ_RUNS changes; FUZZ_SECONDS: for so long, with what was found last left in build/fuzz.
 
 cd "$(dirname "$0")/../.." || exit 1
@@ -10,13 +10,13 @@ bin=build/tests/fuzz
 runs=${FUZZ_RUNS:-2000}
 n=0
 
-echo 1..3
-for target in super journal node; do
+echo 1..4
+for target in super journal node pack; do
 	n=$((n + 1))
 	work=build/fuzz/$target
 	mkdir -p "$work"
 	if [ -n "${FUZZ_SECONDS-}" ]; then
-		limit=-max_total_time=$((FUZZ_SECONDS / 3))
+		limit=-max_total_time=$((FUZZ_SECONDS / 4))
 	else
 		limit="-runs=$runs -seed=1"
 		rm -f "$work"/*

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "libckpt/check.h"
+#include "libckpt/delta.h"
 #include "libckpt/repair.h"
 #include "slot.h"
 #include "target.h"
@@ -92,6 +93,35 @@ static void read_some(struct ckpt_image *image)
 	}
 }
 
+static enum ckpt_result range(void *arg, uint64_t sector, uint64_t sectors, enum ckpt_place place)
+{
+	uint64_t *end = arg;
+
+	(void)place;
+	/* In their order, and each is something. */
+	if (sector < *end || !sectors)
+		abort();
+	*end = sector + sectors;
+	return CKPT_DONE;
+}
+
+/* All that are different things, and each by itself. */
+static void compare(struct ckpt_image *image)
+{
+	const struct ckpt_item *from, *to;
+	struct ckpt_error e;
+	uint64_t end;
+
+	ckpt_image_for_each(image, to) {
+		end = 0;
+		ckpt_delta(image, NULL, to, range, &end, &e);
+		ckpt_image_for_each(image, from) {
+			end = 0;
+			ckpt_delta(image, from, to, range, &end, &e);
+		}
+	}
+}
+
 /* What was saved must be whole, whatever it was made of. */
 static void repair(struct ckpt_image *image)
 {
@@ -117,8 +147,10 @@ void fuzz_try(void)
 	struct ckpt_error e;
 	enum ckpt_result strict = ckpt_image_open(&source, NULL, &image, &e);
 
-	if (!strict)
+	if (!strict) {
 		read_some(image);
+		compare(image);
+	}
 	ckpt_image_close(image);
 	/* What the module would refuse is never whole. */
 	if (!ckpt_check(&source, &check, &e) && strict)
