@@ -207,6 +207,8 @@ static void write_part(struct ckpt_store *store, struct round *round)
 		mutex_lock(&store->commit);
 	}
 	if (!round->error)
+		round->error = ckpt_guard_check(store);
+	if (!round->error)
 		round->error = ckpt_journal_write(store);
 	if (round->error) {
 		ckpt_store_degrade(store, "the journal cannot be written");

@@ -80,7 +80,12 @@ void ckpt_copies_add(struct ckpt_copies *copies, const struct ckpt_copy *copy)
 				     .count = copy->sectors };
 	struct dm_io_region to = { .bdev = copy->to_bdev, .sector = copy->to,
 				   .count = copy->sectors };
+	int r = ckpt_guard_check(copies->store);
 
+	if (r) {
+		WRITE_ONCE(copies->error, r);
+		return;
+	}
 	atomic_inc(&copies->left);
 	if (copy->from_bdev)
 		dm_kcopyd_copy(copies->store->kcopyd, &from, 1, &to, 0, copied, copies);

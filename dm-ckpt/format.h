@@ -45,6 +45,7 @@
 
 /* Fixed places, in sectors. */
 #define CKPT_SUPER_A		0u
+#define CKPT_GUARD_PLACE	1024u
 #define CKPT_SUPER_B		2048u
 #define CKPT_JOURNAL_START	4096u
 
@@ -130,6 +131,40 @@ struct ckpt_super {
 #define CKPT_FEATURES_COMPAT	0ull
 #define CKPT_FEATURES_RO	0ull
 #define CKPT_FEATURES_INCOMPAT	0ull
+
+/*
+ * The guard: who has the store open, for other hosts that see the same device; see owner.h.
+ * All of it is in one sector of 512 bytes, which is old or new after a power cut; it is written
+ * with the rest of the node at CKPT_GUARD_PLACE, which is zero.  A store that was never open
+ * has zeros here.
+ */
+#define CKPT_GUARD_MAGIC	0x44524147u	/* "GARD" */
+#define CKPT_GUARD_HOST_BYTES	64
+
+enum ckpt_guard_state {
+	CKPT_GUARD_CLEAN	= 1,	/* nobody has it open */
+	CKPT_GUARD_CLAIM	= 2,	/* somebody is about to */
+	CKPT_GUARD_ACTIVE	= 3,
+};
+
+struct ckpt_guard_block {
+	__le32 magic;
+	__le32 crc;		/* crc32c of the 512 bytes with this field zero */
+	__u8 uuid[CKPT_UUID_BYTES];	/* of the store */
+	__u8 id[CKPT_UUID_BYTES];	/* of the activation, random */
+	__u8 boot[CKPT_UUID_BYTES];	/* of the kernel that it is in, random */
+	__le64 sequence;	/* of this activation's writes, counts up */
+	__le64 written;		/* nanoseconds since 1970, UTC */
+	__le64 since;		/* activated, likewise */
+	__le32 state;		/* enum ckpt_guard_state */
+	__le32 interval;	/* seconds from one write to the next */
+	__u8 host[CKPT_GUARD_HOST_BYTES];	/* printable ASCII and NULs */
+	__u8 reserved[512 - 152];
+};
+
+#define CKPT_GUARD_BYTES	((unsigned int)sizeof(struct ckpt_guard_block))
+#define CKPT_GUARD_INTERVAL_MIN	1u		/* seconds */
+#define CKPT_GUARD_INTERVAL_MAX	60u
 
 /*
  * Records: 256 bytes, 16 to a leaf; the number of a record is its place in the

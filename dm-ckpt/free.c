@@ -91,7 +91,8 @@ static void pass_down(struct ckpt_store *store, struct free_batch *batch)
 	unsigned int i, k;
 	u64 end;
 
-	if (!store->options.discard_passdown || !bdev_max_discard_sectors(store->bdev))
+	if (!store->options.discard_passdown || !bdev_max_discard_sectors(store->bdev) ||
+	    ckpt_guard_check(store))
 		return;
 	sort(batch->run, batch->nr, sizeof(batch->run[0]), by_place, NULL);
 	for (i = 0; i < batch->nr; i = k) {

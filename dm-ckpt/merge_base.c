@@ -411,6 +411,8 @@ static int grow_step(struct drain *d, u64 end)
 	end = min(end, at + GROW_STEP);
 	r = bdev_nr_sectors(d->t->origin->bdev) < end ? -EBUSY : 0;
 	if (!r)
+		r = ckpt_guard_check(d->store);
+	if (!r)
 		r = blkdev_issue_zeroout(d->t->origin->bdev, at, end - at, GFP_NOIO, 0);
 	if (!r)
 		r = ckpt_io_flush(d->t->origin->bdev);

@@ -3,6 +3,7 @@
 
 #include <linux/module.h>
 
+#include "guard.h"
 #include "node.h"
 #include "targets.h"
 
@@ -15,6 +16,7 @@ static int __init ckpt_init(void)
 {
 	int r = ckpt_node_module_init();
 
+	ckpt_guard_module_init();
 	if (r)
 		return r;
 	r = dm_register_target(&ckpt_store_target);

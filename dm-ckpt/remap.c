@@ -16,6 +16,7 @@ enum step {
 	STEP_PREPARE,			/* a worker must load or find something first */
 	STEP_FILL,			/* a worker must complete a block */
 	STEP_ZEROOUT,			/* a worker must write zeros to the origin */
+	STEP_GUARD,			/* a worker must look whether the store is still ours */
 	STEP_WAIT,			/* it has been put on a list: hands off */
 	STEP_WOULD_BLOCK,		/* it would have been, but must not wait */
 	STEP_AGAIN,			/* what was looked at has changed */
@@ -349,8 +350,8 @@ static enum step next_step(struct ckpt_target *t, struct bio *bio, struct front 
 
 	if (bio_op(bio) == REQ_OP_READ)
 		return step_read(t, top, sector, nr, f);
-	if (unlikely(READ_ONCE(t->store->mode) != CKPT_MODE_RW))
-		return STEP_ERROR;
+	if (unlikely(READ_ONCE(t->store->barred)))
+		return READ_ONCE(t->store->mode) != CKPT_MODE_RW ? STEP_ERROR : STEP_GUARD;
 	if (top->base)
 		return step_origin(t, bio, sector, nr, f);
 	if (unlikely(READ_ONCE(top->through)))
@@ -638,6 +639,9 @@ static bool work_front(struct ckpt_io *io)
 			return advance(io, r);
 		}
 		break;
+	case STEP_GUARD:
+		r = ckpt_guard_check(t->store);
+		break;
 	case STEP_WAIT:
 		return true;
 	case STEP_WOULD_BLOCK:
@@ -858,7 +862,7 @@ static noinline int map_layered(struct dm_target *ti, struct bio *bio, unsigned 
 	u64 place;
 
 	if (unlikely(READ_ONCE(t->gate)) ||
-	    (write && unlikely(t->view || READ_ONCE(t->store->mode) != CKPT_MODE_RW)))
+	    (write && unlikely(t->view || READ_ONCE(t->store->barred))))
 		goto any;
 	/* Preemption off costs less than rcu_read_lock(), and grace periods wait for it as well. */
 	rcu_read_lock_sched();
@@ -896,7 +900,7 @@ int ckpt_remap_map(struct dm_target *ti, struct bio *bio)
 		return map_layered(ti, bio, bank);
 	if (!op_is_write(bio_op(bio)))
 		return send_plain(bio, t->origin->bdev, sector, bank);
-	if (unlikely(READ_ONCE(t->store->mode) != CKPT_MODE_RW))
+	if (unlikely(READ_ONCE(t->store->barred)))
 		return map_layered(ti, bio, bank);
 	return send_plain(bio, t->origin->bdev, sector, bank | PLAIN_ORIGIN);
 }

@@ -97,9 +97,9 @@ void ckpt_report_store(struct ckpt_store *store, char *result, unsigned int maxl
 	DMEMIT(" %s", merging[READ_ONCE(store->gc_state)]);
 	sz = emit_number(c.from, result, maxlen, sz);
 	sz = emit_number(c.into, result, maxlen, sz);
-	DMEMIT(" %llu %u %u %s %u", c.left, READ_ONCE(store->options.merge_rate),
+	DMEMIT(" %llu %u %u %s %u %s", c.left, READ_ONCE(store->options.merge_rate),
 	       READ_ONCE(store->options.merge_share), spaces[READ_ONCE(store->space_state)],
-	       READ_ONCE(store->nr_waiting));
+	       READ_ONCE(store->nr_waiting), ckpt_guard_state(store));
 }
 
 void ckpt_report_volume(struct ckpt_target *t, char *result, unsigned int maxlen)

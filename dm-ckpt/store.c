@@ -40,6 +40,10 @@ static void store_free(struct ckpt_store *store)
 		destroy_workqueue(store->bg_wq);
 	}
 	ckpt_copy_exit(store);
+	/* Nothing is under way any more. */
+	ckpt_guard_end(store);
+	if (store->guard_wq)
+		destroy_workqueue(store->guard_wq);
 	ckpt_objects_free(store);
 	ckpt_names_exit(store);
 	ckpt_tree_destroy(&store->records);
@@ -60,6 +64,7 @@ static int store_init(struct ckpt_store *store)
 	init_rwsem(&store->chain);
 	mutex_init(&store->commit);
 	mutex_init(&store->event_lock);
+	ckpt_guard_init(store);
 	ckpt_pressure_init(store);
 	init_rwsem(&store->targets_lock);
 	INIT_LIST_HEAD(&store->targets);
@@ -87,7 +92,9 @@ static int store_init(struct ckpt_store *store)
 	store->io_wq = alloc_workqueue("ckpt-io", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	store->bg_wq = alloc_workqueue("ckpt-bg", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	store->through_wq = alloc_workqueue("ckpt-through", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	return store->super && store->io_wq && store->bg_wq && store->through_wq ? 0 : -ENOMEM;
+	store->guard_wq = alloc_workqueue("ckpt-guard", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	return store->super && store->io_wq && store->bg_wq && store->through_wq &&
+	       store->guard_wq ? 0 : -ENOMEM;
 }
 
 /* The store on @bdev, or without one the active store of @md. */
@@ -223,8 +230,8 @@ static int begin_epoch(struct ckpt_store *store)
 	le64_add_cpu(&super->sequence, 1);
 	super->epoch_seq = cpu_to_le64(store->journal.head);
 	store->journal.epoch = le64_to_cpu(super->epoch);
-	r = ckpt_super_write(store->bdev, super);
-	if (r)
+	r = ckpt_guard_begin_epoch(store);
+	if (r && r != -EBUSY)
 		ckpt_log(err, store, "superblock cannot be written: with read_only the store can be activated all the same");
 	return r;
 }
@@ -257,7 +264,6 @@ static int activate(struct ckpt_store *store)
 		return r;
 	}
 	ckpt_quota_count(store);
-	WRITE_ONCE(store->mode, store->options.read_only ? CKPT_MODE_RO : CKPT_MODE_RW);
 	WRITE_ONCE(store->active, true);
 	return 0;
 }
@@ -287,13 +293,30 @@ static int grow(struct ckpt_store *store, u64 sectors)
 	return r;
 }
 
+/* Not under store->admin: it may take long.  Nobody else looks at the store yet. */
+static int begin_guard(struct ckpt_store *store)
+{
+	int r = read_super(store);
+
+	if (r)
+		return r;
+	WRITE_ONCE(store->mode, store->options.read_only ? CKPT_MODE_RO : CKPT_MODE_RW);
+	store->barred = store->options.read_only ? BIT(CKPT_BARRED_MODE) : 0;
+	return ckpt_guard_begin(store);
+}
+
 int ckpt_store_activate(struct ckpt_store *store, u64 sectors)
 {
-	int r = 0;
+	int r = store->active ? 0 : begin_guard(store);
 
+	if (r)
+		return r;
 	mutex_lock(&store->admin);
-	if (!store->active)
+	if (!store->active) {
 		r = activate(store);
+		if (r)
+			ckpt_guard_end(store);
+	}
 	if (!r && sectors < store->geometry.sectors) {
 		ckpt_log(err, store, "store has %llu sectors, so its table cannot have only %llu",
 			 store->geometry.sectors, sectors);
@@ -408,6 +431,7 @@ void ckpt_store_degrade(struct ckpt_store *store, const char *why)
 	if (store->mode == CKPT_MODE_RW) {
 		ckpt_log(err, store, "%s: the store is in mode ro now", why);
 		WRITE_ONCE(store->mode, CKPT_MODE_RO);
+		set_bit(CKPT_BARRED_MODE, &store->barred);
 		if (store->ti)
 			dm_table_event(store->ti->table);
 	}

@@ -27,6 +27,7 @@
 #include <linux/xarray.h>
 
 #include "commit.h"
+#include "guard.h"
 #include "journal.h"
 #include "node.h"
 #include "objects.h"
@@ -56,8 +57,16 @@ enum ckpt_space_state {
 	CKPT_SPACE_FULL,
 };
 
+/* Why writes may not go on: bits of store->barred. */
+enum {
+	CKPT_BARRED_MODE,		/* it is not rw */
+	CKPT_BARRED_LATE,		/* the guard has to be looked at first */
+};
+
 struct ckpt_options {
 	bool read_only;
+	bool no_guard;
+	u32 guard_interval;		/* seconds */
 	u32 cache_mb;
 	u32 commit_ms;
 	/* These can be changed by message as well. */
@@ -93,6 +102,7 @@ struct ckpt_store {
 	bool stopping;			/* is to be suspended: nothing new begins */
 	bool suspended;			/* no change of metadata now */
 	enum ckpt_mode mode;
+	unsigned long barred;		/* what the I/O path looks at */
 	struct mutex event_lock;	/* of changes of mode */
 	struct dm_target *ti;		/* live store target, for events; under event_lock */
 
@@ -104,6 +114,9 @@ struct ckpt_store {
 	struct xarray objects;		/* struct ckpt_object by number */
 	struct ckpt_names *names;
 	bool replaying;
+
+	struct ckpt_guard guard;
+	struct workqueue_struct *guard_wq;
 
 	/* commit.c */
 	spinlock_t commit_lock;

@@ -5,6 +5,7 @@
 #include <linux/uuid.h>
 
 #include "fault.h"
+#include "guard.h"
 #include "io.h"
 #include "store.h"
 #include "super.h"
@@ -132,7 +133,9 @@ int ckpt_super_format(struct block_device *bdev, u64 sectors, const struct ckpt_
 	if (r)
 		goto out;
 	new_super(super, sectors, format);
-	r = ckpt_super_write(bdev, super);
+	r = ckpt_guard_format(bdev, super->uuid);
+	if (!r)
+		r = ckpt_super_write(bdev, super);
 	if (r)
 		pr_err("%pg: cannot be made a store: its superblock cannot be written\n", bdev);
 out:

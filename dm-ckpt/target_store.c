@@ -113,6 +113,15 @@ static int parse_feature(struct store_table *st, struct dm_arg_set *as, unsigned
 		*error = "commit_ms is a number from 10 to 60000";
 		return parse_value(as, argc, 10, 60000, &st->options.commit_ms);
 	}
+	if (!strcasecmp(name, "no_guard")) {
+		st->options.no_guard = true;
+		return 0;
+	}
+	if (!strcasecmp(name, "guard_interval")) {
+		*error = "guard_interval is a number of seconds from 1 to 60";
+		return parse_value(as, argc, CKPT_GUARD_INTERVAL_MIN, CKPT_GUARD_INTERVAL_MAX,
+				   &st->options.guard_interval);
+	}
 	return parse_setting(&st->options, as, argc, name, error);
 }
 
@@ -126,6 +135,7 @@ static int parse_features(struct store_table *st, struct dm_arg_set *as, char **
 
 	st->options.cache_mb = CKPT_CACHE_MB_DEFAULT;
 	st->options.commit_ms = CKPT_COMMIT_MS_DEFAULT;
+	st->options.guard_interval = CKPT_GUARD_INTERVAL_DEFAULT;
 	st->options.low_water = CKPT_LOW_WATER_DEFAULT;
 	st->options.no_space_timeout = CKPT_NO_SPACE_TIMEOUT_DEFAULT;
 	st->options.merge_share = CKPT_MERGE_SHARE_DEFAULT;
@@ -152,6 +162,11 @@ static int parse_features(struct store_table *st, struct dm_arg_set *as, char **
 	return 0;
 }
 
+static bool guard_differs(const struct ckpt_options *a, const struct ckpt_options *b)
+{
+	return a->no_guard != b->no_guard || a->guard_interval != b->guard_interval;
+}
+
 /*
  * What a table cannot ask of a store that is active: said when it is loaded, as at its resume the
  * former table is gone.
@@ -166,6 +181,8 @@ static char *active_error(struct dm_target *ti, const struct store_table *st)
 		return "the store is active and cannot be formatted";
 	if (store->options.read_only != st->options.read_only)
 		return "read_only cannot change while the store is active";
+	if (guard_differs(&store->options, &st->options))
+		return "the guard cannot change while the store is active";
 	if (ti->len < READ_ONCE(store->geometry.sectors))
 		return "the table is shorter than the store";
 	return NULL;
@@ -261,6 +278,10 @@ static int store_preresume(struct dm_target *ti)
 		ckpt_log(err, store, "read_only cannot change while the store is active");
 		return -EBUSY;
 	}
+	if (store->active && guard_differs(&store->options, &st->options)) {
+		ckpt_log(err, store, "the guard cannot change while the store is active");
+		return -EBUSY;
+	}
 	if (st->do_format) {
 		r = ckpt_super_format(st->dev->bdev, ti->len, &st->format);
 		if (r)
@@ -319,6 +340,8 @@ static unsigned int emit_features(const struct ckpt_options *o, char *result, un
 	} features[] = {
 		{ "cache_mb", o->cache_mb, CKPT_CACHE_MB_DEFAULT },
 		{ "commit_ms", o->commit_ms, CKPT_COMMIT_MS_DEFAULT },
+		{ "guard_interval", o->guard_interval, CKPT_GUARD_INTERVAL_DEFAULT },
+		{ "no_guard", o->no_guard, 0, true },
 		{ "low_water", o->low_water, CKPT_LOW_WATER_DEFAULT },
 		{ "no_space_timeout", o->no_space_timeout, CKPT_NO_SPACE_TIMEOUT_DEFAULT },
 		{ "merge_rate", o->merge_rate, 0 },
@@ -344,7 +367,7 @@ static unsigned int emit_features(const struct ckpt_options *o, char *result, un
 
 static void emit_table(struct store_table *st, char *result, unsigned int maxlen)
 {
-	char features[256];
+	char features[320];
 	unsigned int words = emit_features(&st->options, features, sizeof(features)), sz = 0;
 
 	DMEMIT("%s", st->dev->name);

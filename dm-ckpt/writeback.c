@@ -216,8 +216,10 @@ static int write_items(struct ckpt_store *store, struct snapshot *snap)
 		     snap->items[i + nr].where ==
 		     snap->items[i].where + nr * CKPT_NODE_SECTORS; nr++)
 			page[nr] = snap->items[i + nr].page;
-		r = ckpt_io_pages(store->bdev, REQ_OP_WRITE | REQ_META,
-				  snap->items[i].where, page, nr);
+		r = ckpt_guard_check(store);
+		if (!r)
+			r = ckpt_io_pages(store->bdev, REQ_OP_WRITE | REQ_META,
+					  snap->items[i].where, page, nr);
 		if (r)
 			return r;
 	}
@@ -289,6 +291,8 @@ static int write_back(struct ckpt_store *store)
 		r = ckpt_super_write(store->bdev, snap.super);
 	if (!r)
 		r = write_items(store, &snap);
+	if (!r)
+		r = ckpt_guard_check(store);
 	if (!r)
 		r = ckpt_super_write(store->bdev, snap.super);
 	ok = !r;

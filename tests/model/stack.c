@@ -133,25 +133,41 @@ static struct table *store_table(struct table *t, const char *features)
 	return table_fill(t, len, "ckpt-store", "%s%s", cfg.store.dev, features);
 }
 
+/* Returns @nr, how many words these are. */
+__attribute__((format(printf, 4, 5)))
+static unsigned int add_words(char *words, size_t bytes, unsigned int nr, const char *fmt, ...)
+{
+	size_t used = strlen(words);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(words + used, bytes - used, fmt, ap);
+	va_end(ap);
+	return nr;
+}
+
 bool stack_up(bool format)
 {
-	char features[100] = "";
-	unsigned int cache = cfg.seed & 1 ? 8 : 64;
+	char words[100] = "", features[120] = "";
+	unsigned int cache = cfg.seed & 1 ? 8 : 64, nr = 0;
 	struct table t;
 
 	if (!origins_up())
 		return false;
-	/* What is recorded may be full for long, and shall be so. */
-	if (format && cfg.marks)
-		snprintf(features, sizeof(features),
-			 " 7 format block_size %u cache_mb %u no_space_timeout 1", cfg.block, cache);
-	else if (cfg.marks)
-		snprintf(features, sizeof(features), " 4 cache_mb %u no_space_timeout 1", cache);
-	else if (format)
-		snprintf(features, sizeof(features), " 5 format block_size %u cache_mb %u",
-			 cfg.block, cache);
+	if (format)
+		nr += add_words(words, sizeof(words), 3, " format block_size %u", cfg.block);
+	if (format || cfg.marks)
+		nr += add_words(words, sizeof(words), 2, " cache_mb %u", cache);
 	else if (cfg.seed & 2)
-		snprintf(features, sizeof(features), " 2 cache_mb 8");
+		nr += add_words(words, sizeof(words), 2, " cache_mb 8");
+	/* What is recorded may be full for long, and shall be so. */
+	if (cfg.marks)
+		nr += add_words(words, sizeof(words), 2, " no_space_timeout 1");
+	/* The machine that it was active in has been killed, so nobody need watch for it. */
+	if (cfg.resume)
+		nr += add_words(words, sizeof(words), 1, " no_guard");
+	if (nr)
+		snprintf(features, sizeof(features), " %u%s", nr, words);
 	if (!format && cfg.resume)
 		store_small = false;
 	store_up = good(dm->create(store_dev(), store_table(&t, features), false),

@@ -459,6 +459,60 @@ def do_patch_super(path, offset, new):
         os.fsync(f.fileno())
 
 
+# The block that says who has a store open, as dm-ckpt/format.h has it, in the store's file.
+GUARD, GUARD_AT = struct.Struct('<4sI16s16s16sQQQII64s'), 512 << 10
+GUARD_FIELDS = ('magic', 'crc', 'uuid', 'id', 'boot', 'sequence', 'written', 'since', 'state',
+                'interval', 'host')
+
+
+def read_guard(f):
+    f.seek(GUARD_AT)
+    return dict(zip(GUARD_FIELDS, GUARD.unpack(f.read(512)[:GUARD.size])))
+
+
+def write_guard(f, fields, sealed=True):
+    block = bytearray(GUARD.pack(*(fields[name] for name in GUARD_FIELDS)).ljust(512, b'\0'))
+    block[4:8] = bytes(4)
+    block[4:8] = struct.pack('<I', crc32c(block) if sealed else 1)
+    f.seek(GUARD_AT)
+    f.write(block.ljust(4096, b'\0'))
+
+
+def do_guard(path, *changes):
+    """Say what is in it, after these fields have become others; "none": it is zeros,
+    "damaged": its checksum is wrong."""
+    with open(path, 'r+b', buffering=0) as f:
+        fields = read_guard(f)
+        if changes == ('none',):
+            f.seek(GUARD_AT)
+            f.write(bytes(4096))
+            return
+        for name, value in (c.split('=', 1) for c in changes if c != 'damaged'):
+            if name == 'host':
+                fields[name] = value.encode()
+            else:
+                fields[name] = bytes.fromhex(value) if isinstance(fields[name], bytes) else int(value)
+        if changes:
+            write_guard(f, fields, 'damaged' not in changes)
+    return ' '.join(str(fields[name]) for name in ('state', 'sequence', 'interval')) + \
+        ' %s %s' % (fields['host'].rstrip(b'\0').decode(), fields['id'].hex())
+
+
+def do_beat(path, seconds):
+    """Write the block for a while as its owner would, five times a second: by a process of its
+    own, as an ioctl that waits holds up all threads."""
+    if os.fork():
+        return
+    end = time.monotonic() + float(seconds)
+    with open(path, 'r+b', buffering=0) as f:
+        while time.monotonic() < end:
+            fields = read_guard(f)
+            fields['sequence'] += 1
+            write_guard(f, fields)
+            time.sleep(0.2)
+    os._exit(0)
+
+
 def request():
     line = sys.stdin.buffer.readline()
     if not line:

@@ -23,7 +23,7 @@ store st "$STORE" 128
 
 status st
 like 'status of a store' "$out" \
-	"^0 262144 ckpt-store $uuid rw 8 8 $n/32768 $n $n/$n $n/$n $n/65536 $n $n 0 0 0 0 0 0 0 $n (idle|free) - - 0 0 50 ok 0\$"
+	"^0 262144 ckpt-store $uuid rw 8 8 $n/32768 $n $n/$n $n/$n $n/65536 $n $n 0 0 0 0 0 0 0 $n (idle|free) - - 0 0 50 ok 0 held\$"
 
 # The trees have their first nodes after this.
 message st create_volume warm 2048

@@ -27,6 +27,7 @@
 #	same DEV DEV [OFFSET LENGTH], md5 DEV [OFFSET LENGTH], flush DEV
 #	discard DEV OFFSET LENGTH, zero DEV OFFSET LENGTH, damage FILE OFFSET LENGTH
 #		(bytes), patch_super FILE OFFSET HEX		(both copies, checksums and all)
+#	guard FILE [none|damaged|FIELD=VALUE...], beat FILE SECONDS	(see agent.py)
 #	fill_up, filled, counters, resize_loop DEV FILE MIB, loop_sectors DEV BYTES
 #		(see agent.py)
 #	io ...						(see iotest.py)
@@ -134,7 +135,7 @@ agent() {
 }
 
 for f in create load load_pieces resume suspend remove deferred clear info status table message pages \
-	remember unchanged mark log counted fill fill_up filled counters resize_loop loop_sectors holds same md5 flush discard zero damage patch_super devices clean io; do
+	remember unchanged mark log counted fill fill_up filled counters resize_loop loop_sectors holds same md5 flush discard zero damage patch_super guard beat devices clean io; do
 	eval "$f() { agent $f \"\$@\"; }"
 done
 unset f
@@ -172,6 +173,7 @@ field() {
 # The status line's words, for field.
 f_mode=2 f_used=5 f_reserved=6 f_volumes=12 f_checkpoints=13 f_layers=14 f_hidden=15 f_freeing=16
 f_moved=17 f_copied=18 f_freed=19 f_merge=20 f_left=23 f_rate=24 f_share=25
+f_guard=28
 
 used() {
 	local u

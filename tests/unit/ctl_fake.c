@@ -92,7 +92,7 @@ void fake_reset(void)
 		 "253:900 00000000-0000-0000-0000-000000000020 8:32", 41943040);
 	fake_store = (struct fake_store){
 		.used = 1048576, .total = 2621440, .reserved = 1024,
-		.merge = "idle", .share = 50, .space = "ok", .list = ctl_list,
+		.merge = "idle", .share = 50, .space = "ok", .guard = "held", .list = ctl_list,
 	};
 	rule_count = 0;
 	*hanging = '\0';
@@ -255,12 +255,12 @@ static char *store_status(void)
 	if (s->into)
 		snprintf(into, sizeof(into), "%u", s->into);
 	assert_true(asprintf(&line, FAKE_STORE_UUID " rw 8 8 %llu/%llu %llu 3/256 7/1000 64/65536"
-			     " 11 12 4 4 8 1 %llu 4 5 6 %s %s %s %llu %llu %llu %s %llu",
+			     " 11 12 4 4 8 1 %llu 4 5 6 %s %s %s %llu %llu %llu %s %llu %s",
 			     (unsigned long long)s->used, (unsigned long long)s->total,
 			     (unsigned long long)s->reserved, (unsigned long long)s->freeing,
 			     s->merge, from, into, (unsigned long long)s->left,
 			     (unsigned long long)s->rate, (unsigned long long)s->share, s->space,
-			     (unsigned long long)s->queued) > 0);
+			     (unsigned long long)s->queued, s->guard) > 0);
 	return line;
 }
 

@@ -35,6 +35,7 @@ struct fake_store {
 	uint64_t left, rate, share;
 	const char *space;
 	uint64_t queued, freeing;
+	const char *guard;
 	const char *list;
 };
 

@@ -169,7 +169,7 @@ static void status_lines_are_read(void **state)
 	assert_false(s.known);
 	assert_int_equal(ckpt_parse_store_status(
 		U(99) " rw 8 8 100/2000 5 3/256 7/1000 64/65536 11 12 2 3 9 1 0 4 5 6"
-		" base 12 3 700 20480 30 low 9 more", &s, &e), CKPT_DONE);
+		" base 12 3 700 20480 30 low 9 held more", &s, &e), CKPT_DONE);
 	assert_true(s.known);
 	assert_string_equal(s.mode, "rw");
 	assert_int_equal(s.total_units, 2000);
@@ -184,6 +184,7 @@ static void status_lines_are_read(void **state)
 	assert_int_equal(s.share, 30);
 	assert_string_equal(s.space, "low");
 	assert_int_equal(s.queued, 9);
+	assert_string_equal(s.guard, "held");
 	assert_true(ckpt_merge_works(&s));
 	/* As it was before there were merges. */
 	assert_int_equal(ckpt_parse_store_status(
@@ -191,7 +192,7 @@ static void status_lines_are_read(void **state)
 		CKPT_FAILED);
 	assert_int_equal(ckpt_parse_store_status(
 		U(99) " rw 8 8 100/2000 5 3/256 7/1000 64/65536 11 12 2 3 9 1 0 4 5 6"
-		" idle - - 0 0 100 ok 0", &s, &e), CKPT_DONE);
+		" idle - - 0 0 100 ok 0 off", &s, &e), CKPT_DONE);
 	assert_int_equal(s.from, 0);
 	assert_false(ckpt_merge_works(&s));
 	assert_int_equal(ckpt_parse_store_status(U(99) " rw 8 8 100 2000", &s, &e), CKPT_FAILED);

@@ -56,6 +56,24 @@ static void superblock(void **state)
 	assert_memory_equal(CKPT_SUPER_MAGIC, "dm-ckpt store\r\n", 16);
 }
 
+static void guard(void **state)
+{
+	(void)state;
+	SIZE(struct ckpt_guard_block, 512);
+	AT(struct ckpt_guard_block, magic, 0, 4);
+	AT(struct ckpt_guard_block, crc, 4, 4);
+	AT(struct ckpt_guard_block, uuid, 8, 16);
+	AT(struct ckpt_guard_block, id, 24, 16);
+	AT(struct ckpt_guard_block, boot, 40, 16);
+	AT(struct ckpt_guard_block, sequence, 56, 8);
+	AT(struct ckpt_guard_block, written, 64, 8);
+	AT(struct ckpt_guard_block, since, 72, 8);
+	AT(struct ckpt_guard_block, state, 80, 4);
+	AT(struct ckpt_guard_block, interval, 84, 4);
+	AT(struct ckpt_guard_block, host, 88, 64);
+	AT(struct ckpt_guard_block, reserved, 152, 360);
+}
+
 static void records(void **state)
 {
 	(void)state;
@@ -168,6 +186,7 @@ static void numbers(void **state)
 	assert_int_equal(CKPT_BLOCK_SECTORS_MAX, 128);
 	assert_int_equal(CKPT_VOLUME_SECTORS_MAX, 1ull << 37);
 	assert_int_equal(CKPT_SUPER_A, 0);
+	assert_int_equal(CKPT_GUARD_PLACE, 1024);
 	assert_int_equal(CKPT_SUPER_B, 2048);
 	assert_int_equal(CKPT_JOURNAL_START, 4096);
 	assert_int_equal(CKPT_JOURNAL_BLOCKS_MIN, 256);
@@ -175,6 +194,10 @@ static void numbers(void **state)
 	assert_int_equal(CKPT_WHERE_FLAGS, 0xffff000000000000ull);
 	assert_int_equal(CKPT_WHERE_MASK, 0x0000ffffffffffffull);
 	assert_int_equal(CKPT_JOURNAL_MAGIC, 0x4c4e524a);
+	assert_int_equal(CKPT_GUARD_MAGIC, 0x44524147);
+	assert_int_equal(CKPT_GUARD_CLEAN, 1);
+	assert_int_equal(CKPT_GUARD_CLAIM, 2);
+	assert_int_equal(CKPT_GUARD_ACTIVE, 3);
 	assert_int_equal(CKPT_NAME_BYTES, 112);
 	assert_int_equal(CKPT_RECORDS_PER_LEAF, 16);
 	assert_int_equal(CKPT_RECORD_MAX, 262144);
@@ -205,6 +228,7 @@ static void numbers(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(slots_and_references),
 	cmocka_unit_test(superblock),
+	cmocka_unit_test(guard),
 	cmocka_unit_test(records),
 	cmocka_unit_test(journal),
 	cmocka_unit_test(numbers),

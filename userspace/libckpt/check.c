@@ -6,6 +6,7 @@
 
 #include "dm-ckpt/slot.h"
 #include "check_parts.h"
+#include "guard.h"
 
 static void tell(ckpt_report_fn fn, void *arg, const char *format, va_list args)
 {
@@ -241,6 +242,22 @@ enum ckpt_result ckpt_check_image(struct ckpt_image *image, struct ckpt_check *c
 	return CKPT_DONE;
 }
 
+/* A copy of a store that is open says so as well, and is in order. */
+static void check_guard(const struct ckpt_source *source, const struct ckpt_image *image,
+			struct ckpt_check *check)
+{
+	struct ckpt_guard_facts facts;
+	char text[256];
+
+	ckpt_guard_read(source, image->super.uuid, &facts);
+	if (facts.says == CKPT_GUARD_IS_DAMAGED)
+		check_note(check, "the guard's block cannot be used: %s", facts.why);
+	if (facts.says != CKPT_GUARD_SAYS_OPEN)
+		return;
+	ckpt_guard_sentence(&facts, text, sizeof(text));
+	check_note(check, "%s", text);
+}
+
 enum ckpt_result ckpt_check(const struct ckpt_source *source, struct ckpt_check *check,
 			    struct ckpt_error *e)
 {
@@ -259,6 +276,7 @@ enum ckpt_result ckpt_check(const struct ckpt_source *source, struct ckpt_check 
 	if (result)
 		return result;
 	check->errors += ckpt_image_damages(image);
+	check_guard(source, image, check);
 	result = ckpt_check_image(image, check, e);
 	ckpt_image_close(image);
 	return result;

@@ -23,7 +23,7 @@ enum ckpt_result ckpt_parse_store_status(const char *line, struct ckpt_store_sta
 	memset(s, 0, sizeof(*s));
 	if (copy && ckpt_next_line(&rest, &words) && words.count == 1 && !strcmp(w[0], "-"))
 		good = true;
-	else if (words.count >= 27)
+	else if (words.count >= 28)
 		good = s->known =
 		       ckpt_word_copy(w[0], s->uuid, sizeof(s->uuid)) &&
 		       ckpt_word_copy(w[1], s->mode, sizeof(s->mode)) &&
@@ -51,7 +51,8 @@ enum ckpt_result ckpt_parse_store_status(const char *line, struct ckpt_store_sta
 		       ckpt_word_number(w[23], &s->rate_kib) &&
 		       ckpt_word_number(w[24], &s->share) &&
 		       ckpt_word_copy(w[25], s->space, sizeof(s->space)) &&
-		       ckpt_word_number(w[26], &s->queued);
+		       ckpt_word_number(w[26], &s->queued) &&
+		       ckpt_word_copy(w[27], s->guard, sizeof(s->guard));
 	free(copy);
 	return good ? CKPT_DONE : odd_status("ckpt-store", line, e);
 }

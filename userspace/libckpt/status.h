@@ -28,6 +28,7 @@ struct ckpt_store_status {
 	uint64_t share;		/* percent of the time while there is other I/O */
 	char space[8];		/* ok, low or full */
 	uint64_t queued;	/* bios that wait for space */
+	char guard[8];		/* off, held, late or lost */
 };
 
 /* Is the merge doing something, so that waiting for its end makes sense? */

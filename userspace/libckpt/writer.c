@@ -397,6 +397,10 @@ static enum ckpt_result begin(struct ckpt_writer *w, struct ckpt_error *e)
 	if (!err)
 		err = ckpt_file_write(w->file, none, CKPT_SUPER_B << CKPT_SECTOR_SHIFT,
 				      sizeof(none));
+	/* Nor has anybody had it open. */
+	if (!err)
+		err = ckpt_file_write(w->file, none, CKPT_GUARD_PLACE << CKPT_SECTOR_SHIFT,
+				      sizeof(none));
 	if (!err && fsync(w->file->fd))
 		err = errno;
 	return err ? ckpt_fail_errno(e, err, "the store cannot be written") : CKPT_DONE;
