@@ -321,6 +321,8 @@ int ckpt_guard_begin(struct ckpt_store *store)
 	if (r == -ESTALE) {
 		ckpt_log(err, store, "another host has just had the store open; try again");
 		r = -EBUSY;
+	} else if (r == -EIO) {
+		ckpt_log(err, store, "the guard's block cannot be read or written, so whether another host has the store open is not known");
 	}
 	if (r > 0) {
 		ckpt_log(err, store, "its device takes more than %u ms to read and write a block, too long for the guard to tell whether another host opens the store",

@@ -102,6 +102,7 @@ for place in "${places[@]}"; do
 	read -r start sectors <<<"$place"
 	case $start in
 	0|2048) line='superblock cannot be written' ;;
+	1024) line="the guard's block cannot be read" ;;
 	*) line='(journal cannot be read at block|node at sector .* cannot be read)' ;;
 	esac
 	crash
@@ -114,7 +115,7 @@ put self-store 0 4096 error '' 4096 $((size - 4096)) linear "$STORE 4096"
 try 'without any superblock' EIO 'the superblock at sector 2048 cannot be read'
 crash
 put self-store 0 "$size" flakey "$STORE 0 0 1 1 error_writes"
-try 'with a disk that is not written' EIO 'superblock cannot be written'
+try 'with a disk that is not written' EIO "the guard's block cannot be read or written"
 
 crash
 holed self-store "$STORE" 0 8
