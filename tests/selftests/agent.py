@@ -498,14 +498,14 @@ def do_guard(path, *changes):
         ' %s %s' % (fields['host'].rstrip(b'\0').decode(), fields['id'].hex())
 
 
-def do_beat(path, seconds):
-    """Write the block for a while as its owner would, five times a second: by a process of its
-    own, as an ioctl that waits holds up all threads."""
+def do_beat(path, flag):
+    """Write the block as its owner would, five times a second, as long as the file @flag is there:
+    by a process of its own, as an ioctl that waits holds up all threads."""
     if os.fork():
         return
-    end = time.monotonic() + float(seconds)
+    end = time.monotonic() + 60
     with open(path, 'r+b', buffering=0) as f:
-        while time.monotonic() < end:
+        while os.path.exists(flag) and time.monotonic() < end:
             fields = read_guard(f)
             fields['sequence'] += 1
             write_guard(f, fields)

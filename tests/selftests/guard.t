@@ -96,12 +96,17 @@ ok 'a claim there, too' at_least 1500
 remove st
 
 guard "$file" "$boot" "$other" state=3 host=far.away interval=1
-beat "$file" 4
-begun=$SECONDS
+touch "$work/beats"
+beat "$file" "$work/beats"
 fails 'active on another host' EBUSY 'active on host far.away, since ....-..-.. ..:..:.. UTC' open
 fails 'also to read it only' EBUSY 'active on host far.away, since' open '1 read_only'
+nok 'nor by the command' eval 'said=$(ckptctl store open "$STORE" --name st 2>&1)'
+like 'which says that it is going to watch' "$said" \
+	'host far.away has had the store open since .* UTC; whether that is so is watched for 5 seconds'
+like 'and who has it' "$said" 'last sign of life is of [^;]*; close it there first'
 ok 'the block stays his' held_by "^3 .* far.away ${other#*=}$"
-until_true 10 eval '[ $((SECONDS - begun)) -gt 5 ]'
+rm "$work/beats"
+sleep 0.5
 mark
 ok 'a dead one is followed' open '2 guard_interval 1'
 ok 'after it has been watched' at_least 5000
@@ -119,6 +124,14 @@ wait $! 2>/dev/null
 rm -f $dm/st
 ok 'ends with who waits' until_true 10 remove st
 ok 'and nothing was written' held_by "^3 .* far.away ${other#*=}$"
+
+cp "$file" "$work/copy"
+ckpt_dump "$work/copy" >"$work/text" || bail 'no dump'
+nok 'no tool writes over it unasked' eval 'said=$(ckpt_restore "$work/text" "$work/copy" 2>&1)'
+like 'and says what it is' "$said" 'a store: host far.away has had .*; --force overwrites it'
+ok 'when it is told to, it does' eval 'said=$(ckpt_restore --force "$work/text" "$work/copy" 2>&1)'
+guard "$work/copy"
+like 'and nobody has that one open' "$out" '^0 0 0 '
 
 ok 'without a guard' open '1 no_guard'
 ok 'it is opened at once' at_most 1400

@@ -27,7 +27,7 @@
 #	same DEV DEV [OFFSET LENGTH], md5 DEV [OFFSET LENGTH], flush DEV
 #	discard DEV OFFSET LENGTH, zero DEV OFFSET LENGTH, damage FILE OFFSET LENGTH
 #		(bytes), patch_super FILE OFFSET HEX		(both copies, checksums and all)
-#	guard FILE [none|damaged|FIELD=VALUE...], beat FILE SECONDS	(see agent.py)
+#	guard FILE [none|damaged|FIELD=VALUE...], beat FILE FLAG	(see agent.py)
 #	fill_up, filled, counters, resize_loop DEV FILE MIB, loop_sectors DEV BYTES
 #		(see agent.py)
 #	io ...						(see iotest.py)

@@ -137,6 +137,24 @@ static void status_of_a_full_store(void **state)
 	fake_says(fake_out, "waiting    1 write waits for space; delete checkpoints");
 }
 
+static void status_of_the_guard(void **state)
+{
+	(void)state;
+	assert_int_equal(fake_run("store status"), CKPT_DONE);
+	fake_says(fake_out, "guard      held by this host, with a sign of life every 2 s\n");
+	fake_store.guard = "late";
+	assert_int_equal(fake_run("store status"), CKPT_DONE);
+	fake_says(fake_out, "guard      LATE: ");
+	fake_store.guard = "lost";
+	assert_int_equal(fake_run("store status"), CKPT_DONE);
+	fake_says(fake_out, "guard      LOST: another host has opened the store");
+	fake_store.guard = "off";
+	assert_int_equal(fake_run("store status"), CKPT_DONE);
+	fake_says(fake_out, "guard      off: nothing keeps other hosts");
+	assert_int_equal(fake_run("store status --no-headings -o guard,guard_interval"), CKPT_DONE);
+	fake_says(fake_out, "off\n-\n");
+}
+
 static void status_for_programs(void **state)
 {
 	(void)state;
@@ -146,7 +164,8 @@ static void status_for_programs(void **state)
 	fake_says(fake_out, "\"schema\":\"dm-ckpt.store-status.v1\"");
 	fake_says(fake_out, "\"growth\":10485760,\n  \"full_in\":612,\n");
 	fake_says(fake_out, "\"left\":398458880,\n  \"speed\":10485760,\n  \"done_in\":38,\n"
-		  "  \"merge_rate\":null,\n  \"merge_share\":50\n");
+		  "  \"merge_rate\":null,\n  \"merge_share\":50,\n  \"guard\":\"held\",\n"
+		  "  \"guard_interval\":2\n");
 	fake_tick = NULL;
 	assert_int_equal(fake_run("store status --bytes --no-headings -o free,full_in,timeout"),
 			 CKPT_DONE);
@@ -474,6 +493,17 @@ static void stores_are_made_so(void **state)
 	assert_string_equal(fake_find("x")->live.params, "8:32 2 format error_if_no_space");
 	strcat(words, "y --no-space-timeout 5");
 	assert_int_equal(fake_run(words), CKPT_USAGE);
+
+	snprintf(words, sizeof(words), "store create %s --name g --guard-interval 10", path);
+	assert_int_equal(fake_run(words), CKPT_DONE);
+	assert_string_equal(fake_find("g")->live.params, "8:32 3 format guard_interval 10");
+	snprintf(words, sizeof(words), "store create %s --name z --no-guard", path);
+	assert_int_equal(fake_run(words), CKPT_DONE);
+	assert_string_equal(fake_find("z")->live.params, "8:32 2 format no_guard");
+	snprintf(words, sizeof(words), "store create %s --name w --no-guard --guard-interval 10", path);
+	assert_int_equal(fake_run(words), CKPT_USAGE);
+	snprintf(words, sizeof(words), "store create %s --name w --guard-interval 61", path);
+	assert_int_equal(fake_run(words), CKPT_USAGE);
 	snprintf(words, sizeof(words), "store create %s --name y --merge-share 200", path);
 	assert_int_equal(fake_run(words), CKPT_USAGE);
 	assert_null(fake_find("y"));
@@ -486,6 +516,7 @@ const struct CMUnitTest ctl_merge_tests[] = {
 	TEST(status_at_rest),
 	TEST(status_at_work),
 	TEST(status_of_a_full_store),
+	TEST(status_of_the_guard),
 	TEST(status_for_programs),
 	TEST(status_is_watched),
 	TEST(work_is_directed),

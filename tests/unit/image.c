@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A store that is read without the kernel: what it has, reads as, and what is damaged. */
+#include <stdio.h>
+
+#include "libckpt/check.h"
+#include "libckpt/guard.h"
+#include "owner.h"
 #include "slot.h"
 #include "store.h"
 #include "test.h"
@@ -281,6 +286,69 @@ static void rings(void **state)
 	assert_null(ckpt_image_base(image, item));
 }
 
+static char said[300];
+
+static void keep(void *arg, const char *sentence)
+{
+	(void)arg;
+	snprintf(said, sizeof(said), "%s", sentence);
+}
+
+/* What the guard's block is found to say; @note: what ckpt_check says of it. */
+static struct ckpt_guard_facts guard_says(const struct ckpt_guard_block *block, const char *note)
+{
+	struct ckpt_source source = store_source(&store);
+	struct ckpt_check check = { .level = CKPT_CHECK_SPACE, .error = keep, .note = keep };
+	struct ckpt_guard_facts facts;
+
+	memcpy(store.bytes + (CKPT_GUARD_PLACE << CKPT_SECTOR_SHIFT), block, sizeof(*block));
+	ckpt_guard_read(&source, store.super.uuid, &facts);
+	*said = '\0';
+	assert_int_equal(ckpt_check(&source, &check, &error), CKPT_DONE);
+	assert_int_equal(check.notes, *note ? 1 : 0);
+	assert_string_equal(said, note);
+	return facts;
+}
+
+static void guards(void **state)
+{
+	struct ckpt_guard_block block = { 0 };
+	struct ckpt_guard_facts facts;
+
+	(void)state;
+	store_commit(&store);
+	store_write_back(&store);
+	facts = guard_says(&block, "");
+	assert_int_equal(facts.says, CKPT_GUARD_SAYS_NOTHING);
+	assert_false(ckpt_guard_waits(&facts));
+
+	block.magic = cpu_to_le32(CKPT_GUARD_MAGIC);
+	memcpy(block.uuid, store.super.uuid, sizeof(block.uuid));
+	block.state = cpu_to_le32(CKPT_GUARD_ACTIVE);
+	block.interval = cpu_to_le32(5);
+	block.since = cpu_to_le64(1000000000ull * 86400);
+	block.written = cpu_to_le64(1000000000ull * 86401);
+	ckpt_owner_name(&block, "far.away");
+	ckpt_owner_seal(&block);
+	facts = guard_says(&block, "host far.away has had the store open since 1970-01-02 00:00:00 UTC, "
+			   "and its last sign of life is of 1970-01-02 00:00:01 UTC");
+	assert_int_equal(facts.says, CKPT_GUARD_SAYS_OPEN);
+	assert_int_equal(facts.watch_seconds, 21);
+	assert_true(ckpt_guard_waits(&facts));
+
+	block.state = cpu_to_le32(CKPT_GUARD_CLEAN);
+	ckpt_owner_seal(&block);
+	facts = guard_says(&block, "");
+	assert_int_equal(facts.says, CKPT_GUARD_SAYS_CLOSED);
+	assert_false(ckpt_guard_waits(&facts));
+
+	block.sequence = cpu_to_le64(1);
+	facts = guard_says(&block, "the guard's block cannot be used: its checksum is wrong");
+	assert_int_equal(facts.says, CKPT_GUARD_IS_DAMAGED);
+	assert_int_equal(facts.watch_seconds, 241);
+	assert_true(ckpt_guard_waits(&facts));
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(what_is_in_it, begin, end),
 	cmocka_unit_test_setup_teardown(layers_lie_over_one_another, begin, end),
@@ -290,6 +358,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(lost_journal_blocks, begin, end),
 	cmocka_unit_test_setup_teardown(sizes, begin, end),
 	cmocka_unit_test_setup_teardown(rings, begin, end),
+	cmocka_unit_test_setup_teardown(guards, begin, end),
 };
 
 RUN("image", tests)

@@ -38,7 +38,7 @@ enum cli_option_id {
 	OPT_FIELDS, OPT_NO_HEADINGS, OPT_BYTES,
 	OPT_YES, OPT_DRY_RUN,
 	OPT_FORCE, OPT_NAME, OPT_BLOCK_SIZE, OPT_JOURNAL_SIZE, OPT_CACHE_MB,
-	OPT_COMMIT_MS, OPT_READ_ONLY, OPT_ALL, OPT_TIMEOUT,
+	OPT_COMMIT_MS, OPT_NO_GUARD, OPT_GUARD_INTERVAL, OPT_READ_ONLY, OPT_ALL, OPT_TIMEOUT,
 	OPT_ORIGIN, OPT_OPEN, OPT_WITH_CHECKPOINTS,
 	OPT_KIND, OPT_FREEZE, OPT_SAVE_CURRENT, OPT_SUBTREE,
 	OPT_LOW_WATER, OPT_ERROR_IF_NO_SPACE, OPT_NO_SPACE_TIMEOUT,
@@ -86,6 +86,9 @@ struct cli_command {
 /* How long writes wait for space unless somebody says otherwise, and at most. */
 #define CLI_NO_SPACE_SECONDS		60u
 #define CLI_NO_SPACE_SECONDS_MAX	(1u << 30)
+
+/* From one sign of life to the next. */
+#define CLI_GUARD_SECONDS		2u
 
 /* Indexed by enum cli_option_id. */
 extern const struct cli_option cli_options[OPT_COUNT];

@@ -25,7 +25,7 @@ struct look {
 	uint64_t unit_bytes;
 	uint64_t most_left;		/* units, since the merge was last idle */
 	/* Of the table, with what goes without saying. */
-	uint64_t low_water, timeout;
+	uint64_t low_water, timeout, guard_interval;
 	bool fails_at_once;
 };
 
@@ -47,8 +47,10 @@ static enum ckpt_result look(struct look *l)
 
 	l->low_water = t->total_units / 64;
 	l->timeout = CLI_NO_SPACE_SECONDS;
+	l->guard_interval = CLI_GUARD_SECONDS;
 	ckpt_store_feature(l->s.dev, "low_water", &l->low_water);
 	ckpt_store_feature(l->s.dev, "no_space_timeout", &l->timeout);
+	ckpt_store_feature(l->s.dev, "guard_interval", &l->guard_interval);
 	l->fails_at_once = ckpt_store_feature(l->s.dev, "error_if_no_space", NULL);
 	return CKPT_DONE;
 }
@@ -85,6 +87,8 @@ static const struct out_field fields[] = {
 	{ "done_in", OUT_COUNT, false },	/* seconds */
 	{ "merge_rate", OUT_BYTES, false },	/* the limit, in a second */
 	{ "merge_share", OUT_COUNT, false },	/* percent */
+	{ "guard", OUT_TEXT, false },		/* off, held, late or lost */
+	{ "guard_interval", OUT_COUNT, false },	/* seconds */
 	{ NULL, OUT_TEXT, false },
 };
 
@@ -123,6 +127,8 @@ static void add_row(struct out *out, const struct look *l)
 	number_or_none(out, t->left && done >= 0, (uint64_t)done);
 	number_or_none(out, t->rate_kib, t->rate_kib * 1024);
 	out_number(out, t->share);
+	out_text(out, t->guard);
+	number_or_none(out, strcmp(t->guard, "off"), l->guard_interval);
 }
 
 /* A size for a person, or for a program with --bytes. */
@@ -266,6 +272,22 @@ static void draw_left(const struct look *l)
 	printf("%llu %% of the time while there is other I/O\n", (unsigned long long)t->share);
 }
 
+static void draw_guard(const struct look *l)
+{
+	const char *guard = l->s.status.guard;
+
+	printf("%-10s ", "guard");
+	if (!strcmp(guard, "held"))
+		printf("held by this host, with a sign of life every %llu s\n",
+		       (unsigned long long)l->guard_interval);
+	else if (!strcmp(guard, "late"))
+		puts("LATE: the store's device does not answer, and nothing is written before it does");
+	else if (!strcmp(guard, "lost"))
+		puts("LOST: another host has opened the store (see the kernel's log)");
+	else
+		puts("off: nothing keeps other hosts from opening the store");
+}
+
 static void draw(const struct look *l)
 {
 	char path[PATH_MAX];
@@ -277,6 +299,7 @@ static void draw(const struct look *l)
 	draw_full(l);
 	draw_merge(l);
 	draw_left(l);
+	draw_guard(l);
 }
 
 static bool is_raw(const struct cli *cli)

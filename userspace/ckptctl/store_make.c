@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "dm-ckpt/codec.h"
 #include "libckpt/blockdev.h"
+#include "libckpt/guard.h"
 #include "libckpt/paths.h"
 #include "libckpt/probe.h"
 #include "libckpt/super.h"
@@ -89,6 +91,17 @@ static enum ckpt_result common_features(struct cli *cli, struct features *f)
 		result = ckpt_parse_number(cli->option[OPT_COMMIT_MS], "--commit-ms", 10, 60000,
 					   &number, &cli->c.error);
 		add_feature(f, "commit_ms", number);
+	}
+	if (cli_has(cli, OPT_NO_GUARD) && cli_has(cli, OPT_GUARD_INTERVAL))
+		return ckpt_fail(&cli->c.error, CKPT_USAGE,
+				 "--no-guard and --guard-interval exclude each other");
+	if (cli_has(cli, OPT_NO_GUARD))
+		add_flag(f, "no_guard");
+	if (!result && cli_has(cli, OPT_GUARD_INTERVAL)) {
+		result = ckpt_parse_number(cli->option[OPT_GUARD_INTERVAL], "--guard-interval",
+					   CKPT_GUARD_INTERVAL_MIN, CKPT_GUARD_INTERVAL_MAX,
+					   &number, &cli->c.error);
+		add_feature(f, "guard_interval", number);
 	}
 	if (cli_has(cli, OPT_READ_ONLY))
 		add_flag(f, "read_only");
@@ -339,6 +352,55 @@ enum ckpt_result run_store_create(struct cli *cli, char **arg, int count)
 	return CKPT_DONE;
 }
 
+static bool read_guard(const char *device, const char *uuid, struct ckpt_guard_facts *guard)
+{
+	uint8_t bytes[CKPT_UUID_BYTES];
+	struct ckpt_file file = { .fd = -1 };
+	struct ckpt_source source;
+	struct ckpt_blockdev b;
+	struct ckpt_error e;
+
+	if (!ckpt_uuid_parse(uuid, bytes) || ckpt_blockdev_open(device, O_RDONLY, &b, &e))
+		return false;
+	/* The kernel writes past the page cache. */
+	posix_fadvise(b.fd, 0, 0, POSIX_FADV_DONTNEED);
+	file.fd = b.fd;
+	source = ckpt_file_source(&file);
+	ckpt_guard_read(&source, bytes, guard);
+	ckpt_blockdev_close(&b);
+	return true;
+}
+
+/* Why nothing will happen for a while. */
+static void tell_of_wait(struct cli *cli, const char *device, const char *uuid)
+{
+	struct ckpt_guard_facts guard;
+	char text[256];
+
+	if (cli_has(cli, OPT_NO_GUARD) || cli->c.is_dry || !read_guard(device, uuid, &guard) ||
+	    !ckpt_guard_waits(&guard))
+		return;
+	if (guard.says == CKPT_GUARD_IS_DAMAGED)
+		snprintf(text, sizeof(text), "the guard's block cannot be used (%s)", guard.why);
+	else
+		ckpt_guard_sentence(&guard, text, sizeof(text));
+	cli_say(cli, "%s; whether that is so is watched for %u seconds", text, guard.watch_seconds);
+}
+
+/* The kernel's word is "busy", which says little when it is because of another host. */
+static enum ckpt_result explain_guard(struct cli *cli, enum ckpt_result result,
+				      const char *device, const char *uuid)
+{
+	struct ckpt_guard_facts guard;
+	char text[256];
+
+	if (result != CKPT_BUSY || cli_has(cli, OPT_NO_GUARD) ||
+	    !read_guard(device, uuid, &guard) || guard.says != CKPT_GUARD_SAYS_OPEN)
+		return result;
+	ckpt_guard_sentence(&guard, text, sizeof(text));
+	return ckpt_fail(&cli->c.error, CKPT_BUSY, "%s; close it there first", text);
+}
+
 /* By --name, by the name it had here last, or from the path. */
 static void opened_name(struct cli *cli, const char *device, const char *uuid,
 			char name[CKPT_DM_NAME_LEN])
@@ -388,9 +450,10 @@ enum ckpt_result run_store_open(struct cli *cli, char **arg, int count)
 	if (result)
 		return result;
 	snprintf(dm_uuid, sizeof(dm_uuid), "CKPT-store-%s", facts.uuid);
+	tell_of_wait(cli, arg[0], facts.uuid);
 	result = make_target(cli, name, dm_uuid, b.devno, facts.sectors, &features);
 	if (result)
-		return result;
+		return explain_guard(cli, result, arg[0], facts.uuid);
 	remember_name(cli, facts.uuid, name);
 	cli_say(cli, "store %s is open", name);
 	if (b.sectors > facts.sectors)

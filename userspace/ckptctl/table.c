@@ -29,6 +29,10 @@ const struct cli_option cli_options[OPT_COUNT] = {
 			    "MiB of memory for metadata, 8 at least; 64 by default" },
 	[OPT_COMMIT_MS]	= { 0, "commit-ms", "N", WORD_NEW,
 			    "milliseconds that changes nobody waits for may stay in memory; 1000 by default" },
+	[OPT_NO_GUARD]	= { 0, "no-guard", NULL, WORD_NONE,
+			    "other hosts are not kept from opening it as well" },
+	[OPT_GUARD_INTERVAL] = { 0, "guard-interval", "SECONDS", WORD_NEW,
+			    "seconds from one sign of life for other hosts to the next, 1 to 60; 2 by default" },
 	[OPT_READ_ONLY]	= { 'r', "read-only", NULL, WORD_NONE, "write nothing" },
 	[OPT_ALL]	= { 'a', "all", NULL, WORD_NONE,
 			    "close its volumes and views first" },
@@ -87,9 +91,9 @@ const struct cli_option cli_options[OPT_COUNT] = {
 #define CHANGES	BIT(DRY_RUN)
 #define LOSES	(BIT(DRY_RUN) | BIT(YES))
 /* Of the table of a store that is open. */
-#define TABLE	(BIT(CACHE_MB) | BIT(COMMIT_MS) | BIT(LOW_WATER) | BIT(ERROR_IF_NO_SPACE) | \
-		 BIT(NO_SPACE_TIMEOUT) | BIT(MERGE_RATE) | BIT(MERGE_SHARE) | BIT(MERGE_PAUSED) | \
-		 BIT(DISCARD_PASSDOWN))
+#define TABLE	(BIT(CACHE_MB) | BIT(COMMIT_MS) | BIT(NO_GUARD) | BIT(GUARD_INTERVAL) | \
+		 BIT(LOW_WATER) | BIT(ERROR_IF_NO_SPACE) | BIT(NO_SPACE_TIMEOUT) | \
+		 BIT(MERGE_RATE) | BIT(MERGE_SHARE) | BIT(MERGE_PAUSED) | BIT(DISCARD_PASSDOWN))
 
 #define NONE			{ NULL, WORD_NONE, false, false }
 #define ONE(name, word)		{ name, word, false, false }

@@ -86,8 +86,8 @@ static enum ckpt_result run_restore(struct tool_call *call)
 		return call->error.result;
 	result = ckpt_restore_sectors(from, &sectors, &call->error);
 	if (!result)
-		result = ckpt_file_create(call->arg[1], sectors, call->option[FORCE], &file,
-					  &call->error);
+		result = tool_file_create(call, call->arg[1], sectors, call->option[FORCE],
+					  &file);
 	if (!result)
 		result = ckpt_restore(from, &file, &call->error);
 	ckpt_file_close(&file);

@@ -69,8 +69,8 @@ static enum ckpt_result unpack_from(struct tool_call *call, FILE *from)
 
 	result = ckpt_unpack_sectors(from, &sectors, &call->error);
 	if (!result)
-		result = ckpt_file_create(call->arg[1], sectors, call->option[FORCE], &file,
-					  &call->error);
+		result = tool_file_create(call, call->arg[1], sectors, call->option[FORCE],
+					  &file);
 	if (!result)
 		result = ckpt_unpack(from, &file, &call->error);
 	ckpt_file_close(&file);

@@ -2,6 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dm-ckpt/codec.h"
+#include "libckpt/guard.h"
+#include "libckpt/super.h"
 #include "tool.h"
 
 enum ckpt_result tool_open(struct tool_call *call, const char *path, bool salvage,
@@ -114,10 +117,45 @@ enum ckpt_result tool_origins(struct tool_call *call, struct tool_store *store)
 	return result;
 }
 
+/* What is there may be more than a file: a store, and one that a host has open. */
+static void warn_of_guard(struct tool_call *call, const char *path)
+{
+	struct ckpt_super_facts super;
+	struct ckpt_guard_facts guard;
+	uint8_t uuid[CKPT_UUID_BYTES];
+	struct ckpt_source source;
+	struct ckpt_error ignored;
+	struct ckpt_file file;
+	char text[256];
+
+	if (ckpt_file_open(path, &file, &ignored))
+		return;
+	source = ckpt_file_source(&file);
+	if (!ckpt_super_read(file.fd, &super, &ignored) && ckpt_uuid_parse(super.uuid, uuid)) {
+		ckpt_guard_read(&source, uuid, &guard);
+		ckpt_guard_sentence(&guard, text, sizeof(text));
+		if (guard.says == CKPT_GUARD_SAYS_OPEN)
+			ckpt_fail(&call->error, CKPT_BUSY,
+				  "%s is there already, and is a store: %s; --force overwrites it",
+				  path, text);
+	}
+	ckpt_file_close(&file);
+}
+
+enum ckpt_result tool_file_create(struct tool_call *call, const char *path, uint64_t sectors,
+				  bool force, struct ckpt_file *file)
+{
+	enum ckpt_result result = ckpt_file_create(path, sectors, force, file, &call->error);
+
+	if (result == CKPT_BUSY && !force)
+		warn_of_guard(call, path);
+	return result;
+}
+
 enum ckpt_result tool_create(struct tool_call *call, const char *path, uint64_t sectors,
 			     bool force, const struct tool_store *store, struct ckpt_file *file)
 {
-	enum ckpt_result result = ckpt_file_create(path, sectors, force, file, &call->error);
+	enum ckpt_result result = tool_file_create(call, path, sectors, force, file);
 	bool is_same = !result && ckpt_file_same(file, &store->file);
 
 	for (int i = 0; !result && i < store->origin_count; i++)

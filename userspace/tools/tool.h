@@ -68,7 +68,11 @@ void tool_close(struct tool_store *store);
 
 #define TOOL_FORCE	{ "force", NULL, "overwrite what is there, a device for example", false }
 
-/* As ckpt_file_create(), but nothing that @store reads from. */
+/* ckpt_file_create(), which says when what is there is a store that a host has open. */
+enum ckpt_result tool_file_create(struct tool_call *call, const char *path, uint64_t sectors,
+				  bool force, struct ckpt_file *file);
+
+/* The same, but nothing that @store reads from. */
 enum ckpt_result tool_create(struct tool_call *call, const char *path, uint64_t sectors,
 			     bool force, const struct tool_store *store, struct ckpt_file *file);
 
