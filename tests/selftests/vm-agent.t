@@ -52,9 +52,12 @@ end() {
 }
 trap end EXIT
 
-# Does it take writes? One that is frozen would take them later.
+# Does it take writes? Who writes to one that is frozen cannot be killed, so it is thawed then.
 can_write() {
-	timeout 20 dd if=/dev/zero of="$mnt/probe" bs=4096 count=1 conv=fsync status=none
+	dd if=/dev/zero of="$mnt/probe" bs=4096 count=1 conv=fsync status=none &
+	local pid=$! failed=
+	until_true 20 eval '! kill -0 $pid 2>/dev/null' || { failed=1; fsfreeze --unfreeze "$mnt"; }
+	wait $pid && [ -z "$failed" ]
 }
 names() {
 	ckptctl checkpoint list -o volume,name --no-headings | awk '{ print $1 "@" $2 }' | sort | xargs
