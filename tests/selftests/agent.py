@@ -122,6 +122,12 @@ def do_remove(*names):
         drop_node(name)
 
 
+def do_rename(name, new):
+    dev = ioctl('rename', name, payload=os.fsencode(new) + b'\0')['dev']
+    drop_node(name)
+    make_node(new, dev)
+
+
 def do_deferred(name):
     flags = ioctl('remove', name, DEFERRED)['flags']
     if not flags & DEFERRED:

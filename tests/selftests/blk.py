@@ -96,11 +96,13 @@ class Device:
         fcntl.ioctl(self.fd, BLKSSZGET, size)
         return struct.unpack('i', size)[0]
 
+    # With a buffer that could change Python lets other threads run meanwhile, and not with bytes:
+    # one of them may have to resume what this waits for.
     def discard(self, offset, length):
-        fcntl.ioctl(self.fd, BLKDISCARD, struct.pack('QQ', offset, length))
+        fcntl.ioctl(self.fd, BLKDISCARD, bytearray(struct.pack('QQ', offset, length)))
 
     def zero(self, offset, length):
-        fcntl.ioctl(self.fd, BLKZEROOUT, struct.pack('QQ', offset, length))
+        fcntl.ioctl(self.fd, BLKZEROOUT, bytearray(struct.pack('QQ', offset, length)))
 
 
 class Model:
