@@ -141,9 +141,15 @@ static int first_run(struct ckpt_target *t, struct ckpt_node *leaf, unsigned int
 	}
 	*sector = le64_to_cpu(w->live[slot].where) +
 		  ((u64)block << store->geometry.block_shift);
-	nr = min(nr, ckpt_run(w->own[slot], block));
-	ckpt_quota_take(t->volume, &store->geometry, nr);
-	return nr;
+	return min(nr, ckpt_run(w->own[slot], block));
+}
+
+/* They are pending from now on; node->lock is held. */
+static void take_blocks(struct ckpt_target *t, struct ckpt_leaf_write *w, unsigned int slot,
+			u32 block, u32 nr)
+{
+	w->pending[slot] |= ckpt_mask(block, nr);
+	ckpt_quota_take(t->volume, &t->store->geometry, nr);
 }
 
 /* Whole blocks that are not present take their places and are pending from now on. */
@@ -174,7 +180,7 @@ static enum step step_first_write(struct ckpt_target *t, struct ckpt_node *leaf,
 			break;
 		if (!done)
 			f->sector = place;
-		w->pending[slot] |= ckpt_mask(block, run);
+		take_blocks(t, w, slot, block, run);
 		done += run;
 	}
 	if (done) {
@@ -462,15 +468,16 @@ static int end_commit(struct ckpt_io *io, struct bio *bio)
 
 /*
  * WHAT IS PLAIN, a read or a write that is sent on as a whole and is complete when that has ended,
- * leaves nothing in struct ckpt_io.  All that its end has to know stands in the bio's bi_private,
- * which is for whoever set bi_end_io.  That is device-mapper, which makes each clone with none and
- * has no use of its own for it, so it is the target's; who takes a bio below gives it back as it
- * was.
+ * leaves nothing in struct ckpt_io but, if it is a first write, what becomes present.  All else
+ * that its end has to know stands in the bio's bi_private, which is for whoever set bi_end_io.
+ * That is device-mapper, which makes each clone with none and has no use of its own for it, so it
+ * is the target's; who takes a bio below gives it back as it was.
  */
 #define PLAIN_BANK	1ul		/* that was entered */
 #define PLAIN		2ul		/* it is one; in all others bi_private is NULL */
 #define PLAIN_STORE	4ul		/* a write to the store */
 #define PLAIN_ORIGIN	8ul		/* a write to the origin */
+#define PLAIN_FIRST	16ul		/* a first write: its blocks stand in ckpt_io.piece */
 
 static noinline int end_any(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
@@ -485,6 +492,13 @@ static noinline int end_any(struct dm_target *ti, struct bio *bio, blk_status_t 
 	return DM_ENDIO_DONE;
 }
 
+static noinline void end_first(struct bio *bio, bool ok)
+{
+	struct ckpt_io *io = dm_per_bio_data(bio, sizeof(*io));
+
+	ckpt_leaf_written(io->piece.leaf, io->piece.first, io->piece.nr, ok);
+}
+
 int ckpt_remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
 	unsigned long plain = (unsigned long)bio->bi_private;
@@ -497,6 +511,8 @@ int ckpt_remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error
 		note_written(&t->store->data_written);
 	if (plain & PLAIN_ORIGIN)
 		note_written(&t->origin_written);
+	if (plain & PLAIN_FIRST)
+		end_first(bio, !*error);
 	ckpt_epoch_leave(&t->epoch, plain & PLAIN_BANK);
 	return DM_ENDIO_DONE;
 }
@@ -806,42 +822,85 @@ static inline bool find_below(const struct ckpt_node *leaf, unsigned int slot, u
 	return false;
 }
 
-/*
- * All of it, inside of one cluster, stands at one place in the store: found without a look at
- * anything else.  With preemption off, epoch entered.  That a slot is not being moved is
- * seen before its place: a move that begins then waits for this epoch.
- */
-static inline bool find_present(struct ckpt_target *t, struct ckpt_layer *top, bool write,
-				u64 sector, u32 nr, u64 *place)
+/* What a plain bio that lies inside of one cluster is about. */
+struct plain {
+	struct ckpt_node *leaf;
+	unsigned int slot;
+	u32 offset;		/* sectors, in the cluster */
+	u32 first, nr;		/* blocks that it touches, the same */
+};
+
+static inline bool find_leaf(struct ckpt_target *t, struct ckpt_layer *top, u64 sector, u32 nr,
+			     struct plain *p)
 {
 	const struct ckpt_geometry *g = &t->store->geometry;
-	u32 offset = sector & (ckpt_cluster_sectors(g) - 1);
 	u64 cluster = ckpt_cluster_of(g, sector);
-	unsigned int slot = cluster % CKPT_FANOUT;
-	u32 first = offset >> g->block_shift, mask;
-	const struct ckpt_leaf_write *w;
-	struct ckpt_state state;
-	struct ckpt_node *leaf;
 
-	if (offset + nr > ckpt_cluster_sectors(g))
+	p->offset = sector & (ckpt_cluster_sectors(g) - 1);
+	if (p->offset + nr > ckpt_cluster_sectors(g))
 		return false;
-	leaf = ckpt_map_leaf(&top->map, cluster >> CKPT_FANOUT_SHIFT);
-	if (!leaf)
-		return false;
-	if (write) {
-		w = ckpt_leaf_w(leaf);
-		if (!w || test_bit(slot, w->moving) || READ_ONCE(top->through))
-			return false;
-		smp_rmb();	/* the bit comes before the place */
-	}
-	state = ckpt_leaf_state(leaf, slot);
-	mask = ckpt_mask(first, ((offset + nr - 1) >> g->block_shift) - first + 1);
+	p->slot = cluster % CKPT_FANOUT;
+	p->first = p->offset >> g->block_shift;
+	p->nr = ((p->offset + nr - 1) >> g->block_shift) - p->first + 1;
+	p->leaf = ckpt_map_leaf(&top->map, cluster >> CKPT_FANOUT_SHIFT);
+	return p->leaf;
+}
+
+/*
+ * All of it stands at one place in the store: found without a look at anything else.  With
+ * preemption off, epoch entered.
+ */
+static inline bool find_present(const struct plain *p, bool write, u64 *place)
+{
+	struct ckpt_state state = ckpt_leaf_state(p->leaf, p->slot);
+	u32 mask = ckpt_mask(p->first, p->nr);
+
 	if (mask & ~state.present &&
 	    (write || mask & (state.present | state.zero) ||
-	     !find_below(leaf, slot, mask, &state.where)))
+	     !find_below(p->leaf, p->slot, mask, &state.where)))
 		return false;
-	*place = state.where + offset;
+	*place = state.where + p->offset;
 	return true;
+}
+
+/*
+ * May it be written in place, if it is there?  That a slot is not being moved is seen before its
+ * place: a move that begins then waits for this epoch.
+ */
+static inline bool may_write(const struct ckpt_layer *top, const struct plain *p)
+{
+	const struct ckpt_leaf_write *w = ckpt_leaf_w(p->leaf);
+
+	if (!w || test_bit(p->slot, w->moving) || READ_ONCE(top->through))
+		return false;
+	smp_rmb();	/* the bit comes before the place */
+	return true;
+}
+
+/*
+ * Whole blocks that nobody has written yet take their places, all of them or none; map_any() sees
+ * to what has to wait, to be split, or to be prepared.
+ */
+static bool begin_first(struct ckpt_target *t, const struct plain *p, u32 nr, u64 *place)
+{
+	const struct ckpt_geometry *g = &t->store->geometry;
+	u32 mask = ckpt_mask(p->first, p->nr);
+	struct ckpt_leaf_write *w;
+	unsigned long flags;
+	bool begun = false;
+
+	if (nr != p->nr << g->block_shift || ckpt_commit_is_behind(t->store))
+		return false;
+	spin_lock_irqsave(&p->leaf->lock, flags);
+	w = p->leaf->leaf->w;
+	if (w && !test_bit(CKPT_NODE_DEAD, &p->leaf->flags) &&
+	    !(mask & le32_to_cpu(w->live[p->slot].present)) &&
+	    first_run(t, p->leaf, p->slot, p->first, p->nr, place) == (int)p->nr) {
+		take_blocks(t, w, p->slot, p->first, p->nr);
+		begun = true;
+	}
+	spin_unlock_irqrestore(&p->leaf->lock, flags);
+	return begun;
 }
 
 /* As a whole to one place. */
@@ -854,12 +913,26 @@ static inline int send_plain(struct bio *bio, struct block_device *bdev, u64 sec
 	return DM_MAPIO_REMAPPED;
 }
 
+/* The same, and its blocks are present when it has ended. */
+static inline int send_first(struct bio *bio, struct block_device *bdev, u64 sector,
+			     const struct plain *p, unsigned int bank)
+{
+	struct ckpt_io *io = dm_per_bio_data(bio, sizeof(*io));
+
+	io->piece.leaf = p->leaf;
+	io->piece.first = p->slot * CKPT_CLUSTER_BLOCKS + p->first;
+	io->piece.nr = p->nr;
+	return send_plain(bio, bdev, sector, bank | PLAIN_STORE | PLAIN_FIRST);
+}
+
 /* A plain bio of a volume or view that has a layer on top; the epoch is entered. */
 static noinline int map_layered(struct dm_target *ti, struct bio *bio, unsigned int bank)
 {
+	u64 sector = dm_target_offset(ti, bio->bi_iter.bi_sector), place;
+	bool write = op_is_write(bio_op(bio)), known = false, found = false;
 	struct ckpt_target *t = ti->private;
-	bool write = op_is_write(bio_op(bio)), found;
-	u64 place;
+	struct ckpt_layer *top;
+	struct plain p;
 
 	if (unlikely(READ_ONCE(t->gate)) ||
 	    (write && unlikely(t->view || READ_ONCE(t->store->barred))))
@@ -867,12 +940,25 @@ static noinline int map_layered(struct dm_target *ti, struct bio *bio, unsigned 
 	/* Preemption off costs less than rcu_read_lock(), and grace periods wait for it as well. */
 	rcu_read_lock_sched();
 	/* A base has no map, so nothing is found in one. */
-	found = find_present(t, ckpt_target_top(t), write,
-			     dm_target_offset(ti, bio->bi_iter.bi_sector), bio_sectors(bio),
-			     &place);
+	top = ckpt_target_top(t);
+	if (find_leaf(t, top, sector, bio_sectors(bio), &p))
+		known = !write || may_write(top, &p);
+	if (known)
+		found = find_present(&p, write, &place);
+	if (likely(found || !known || !write)) {
+		rcu_read_unlock_sched();
+		if (found)
+			return send_plain(bio, t->store->bdev, place,
+					  bank | (write ? PLAIN_STORE : 0));
+		goto any;
+	}
+	/* A lock may sleep where it can be preempted. */
+	rcu_read_lock();
 	rcu_read_unlock_sched();
+	found = begin_first(t, &p, bio_sectors(bio), &place);
+	rcu_read_unlock();
 	if (found)
-		return send_plain(bio, t->store->bdev, place, bank | (write ? PLAIN_STORE : 0));
+		return send_first(bio, t->store->bdev, place, &p, bank);
 any:
 	ckpt_epoch_leave(&t->epoch, bank);
 	return map_any(ti, bio);
