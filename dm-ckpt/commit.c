@@ -114,6 +114,7 @@ void ckpt_txn_queue(struct ckpt_store *store, struct ckpt_txn *txn)
 {
 	spin_lock_irq(&store->commit_lock);
 	list_add_tail(&txn->list, &store->txns);
+	wake_up(&store->gathering);
 	spin_unlock_irq(&store->commit_lock);
 	queue_work(store->commit_wq, &store->commit_work);
 }
@@ -151,6 +152,8 @@ void ckpt_commit_bio(struct ckpt_store *store, struct bio *bio)
 	bio_list_add(&store->flushes, bio);
 	/* Under the lock: the bio may be all that keeps the store, and end once it is found. */
 	queue_work(store->commit_wq, &store->commit_work);
+	if (++store->nr_flushes >= store->together)
+		wake_up(&store->gathering);
 	spin_unlock_irqrestore(&store->commit_lock, flags);
 }
 
@@ -186,6 +189,10 @@ bool ckpt_commit_covers(struct ckpt_store *store, const struct ckpt_node *leaf)
 }
 
 /* ---- one round ---- */
+
+/* How long a commit waits for flushes at the most, and what is not worth a timer. */
+#define GATHER_NS	(10 * NSEC_PER_MSEC)
+#define GATHER_NS_MIN	(20 * NSEC_PER_USEC)
 
 struct round {
 	struct bio_list flushes;
@@ -373,6 +380,7 @@ static void flush_data(struct ckpt_store *store, struct round *round)
 
 static void do_round(struct ckpt_store *store, struct round *round)
 {
+	u64 begun = ktime_get_ns();
 	struct llist_node *later;
 	struct ckpt_txn *txn;
 	bool empty;
@@ -398,6 +406,8 @@ static void do_round(struct ckpt_store *store, struct round *round)
 		msleep(20);
 	}
 	write_part(store, round);
+	if (!bio_list_empty(&round->flushes))
+		store->commit_ns = ktime_get_ns() - begun;
 	if (!round->error)
 		WRITE_ONCE(store->txn_durable, store->txn);
 	/* Layers that a transaction yet to come makes: their leaves wait for it. */
@@ -409,15 +419,44 @@ static void do_round(struct ckpt_store *store, struct round *round)
 	}
 }
 
+/* Is there as much to be done as the last time, or somebody for whom nobody is to wait? */
+static bool has_gathered(struct ckpt_store *store)
+{
+	bool gathered;
+
+	spin_lock_irq(&store->commit_lock);
+	gathered = !store->nr_flushes || store->nr_flushes >= store->together ||
+		   !list_empty(&store->txns);
+	spin_unlock_irq(&store->commit_lock);
+	return gathered;
+}
+
+/*
+ * Those who were answered together come back one by one, and the first of them would have a commit
+ * for itself, behind which all others wait for another one.  So it waits for them, for part of
+ * the time that a commit takes; once only, if there are fewer now.
+ */
+static void gather(struct ckpt_store *store)
+{
+	u64 ns = min_t(u64, store->commit_ns / 2, GATHER_NS);
+
+	if (store->together > 1 && ns >= GATHER_NS_MIN)
+		wait_event_hrtimeout(store->gathering, has_gathered(store), ns_to_ktime(ns));
+}
+
 static void do_commit(struct work_struct *work)
 {
 	struct ckpt_store *store = container_of(work, struct ckpt_store, commit_work);
 	struct round round = {};
 
 	INIT_LIST_HEAD(&round.txns);
+	gather(store);
 	spin_lock_irq(&store->commit_lock);
 	round.flushes = store->flushes;
 	bio_list_init(&store->flushes);
+	if (store->nr_flushes)
+		store->together = store->nr_flushes;
+	store->nr_flushes = 0;
 	list_splice_tail_init(&store->txns, &round.txns);
 	spin_unlock_irq(&store->commit_lock);
 
@@ -450,6 +489,7 @@ int ckpt_commit_init(struct ckpt_store *store)
 	spin_lock_init(&store->commit_lock);
 	INIT_LIST_HEAD(&store->txns);
 	bio_list_init(&store->flushes);
+	init_waitqueue_head(&store->gathering);
 	init_llist_head(&store->dirty_leaves);
 	atomic_set(&store->nr_dirty_leaves, 0);
 	INIT_WORK(&store->commit_work, do_commit);

@@ -122,6 +122,10 @@ struct ckpt_store {
 	spinlock_t commit_lock;
 	struct list_head txns;
 	struct bio_list flushes;
+	unsigned int nr_flushes;
+	wait_queue_head_t gathering;	/* the commit worker, for more flushes */
+	unsigned int together;		/* flushes that the last commit had */
+	u64 commit_ns;			/* how long it took */
 	struct llist_head dirty_leaves;
 	atomic_t nr_dirty_leaves;
 	u64 txn;			/* number of the commit that collects */
