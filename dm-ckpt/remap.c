@@ -242,7 +242,7 @@ static enum step step_write(struct ckpt_target *t, struct ckpt_layer *top, struc
 			nr = min_t(u64, nr, ckpt_cluster_sectors(g) -
 				   (sector & (ckpt_cluster_sectors(g) - 1)));
 		}
-		smp_rmb();	/* the bits come before the places, as in find_present() */
+		smp_rmb();	/* the bits come before the places, as in may_write() */
 		return step_overwrite(t, leaf, bio, sector, nr, f);
 	}
 	if (ckpt_commit_is_behind(store))
@@ -492,11 +492,17 @@ static noinline int end_any(struct dm_target *ti, struct bio *bio, blk_status_t 
 	return DM_ENDIO_DONE;
 }
 
-static noinline void end_first(struct bio *bio, bool ok)
+/* On its own, so that all others need no registers saved. */
+static noinline int end_first(struct dm_target *ti, struct bio *bio, blk_status_t *error,
+			      unsigned int bank)
 {
 	struct ckpt_io *io = dm_per_bio_data(bio, sizeof(*io));
+	struct ckpt_target *t = ti->private;
 
-	ckpt_leaf_written(io->piece.leaf, io->piece.first, io->piece.nr, ok);
+	note_written(&t->store->data_written);
+	ckpt_leaf_written(io->piece.leaf, io->piece.first, io->piece.nr, !*error);
+	ckpt_epoch_leave(&t->epoch, bank);
+	return DM_ENDIO_DONE;
 }
 
 int ckpt_remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
@@ -506,13 +512,13 @@ int ckpt_remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error
 
 	if (unlikely(!plain))
 		return end_any(ti, bio, error);
+	if (plain & PLAIN_FIRST)
+		return end_first(ti, bio, error, plain & PLAIN_BANK);
 	/* Before the epoch is left, as in end_piece(). */
 	if (plain & PLAIN_STORE)
 		note_written(&t->store->data_written);
 	if (plain & PLAIN_ORIGIN)
 		note_written(&t->origin_written);
-	if (plain & PLAIN_FIRST)
-		end_first(bio, !*error);
 	ckpt_epoch_leave(&t->epoch, plain & PLAIN_BANK);
 	return DM_ENDIO_DONE;
 }
@@ -922,7 +928,7 @@ static inline int send_first(struct bio *bio, struct block_device *bdev, u64 sec
 	io->piece.leaf = p->leaf;
 	io->piece.first = p->slot * CKPT_CLUSTER_BLOCKS + p->first;
 	io->piece.nr = p->nr;
-	return send_plain(bio, bdev, sector, bank | PLAIN_STORE | PLAIN_FIRST);
+	return send_plain(bio, bdev, sector, bank | PLAIN_FIRST);
 }
 
 /* A plain bio of a volume or view that has a layer on top; the epoch is entered. */
