@@ -12,8 +12,11 @@ follow.
 import errno
 import fcntl
 import hashlib
+import json
+import mmap
 import os
 import re
+import socket
 import stat
 import struct
 import sys
@@ -517,6 +520,37 @@ def do_beat(path, flag):
             write_guard(f, fields)
             time.sleep(0.2)
     os._exit(0)
+
+
+def do_ring(*paths):
+    """Of each: the last number in the ring of 64 sectors that guest.sh's guest fills, or '-' if those
+    before it are not all there."""
+    last = []
+    for path in paths:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECT)
+        with mmap.mmap(-1, 32768) as buffer:
+            size = os.preadv(fd, [buffer], 8192)
+            numbers = [n for n, in struct.iter_unpack('<I508x', buffer[:size])]
+        os.close(fd)
+        top = max(numbers)
+        expected = [top - (top - i) % 64 for i in range(64)]
+        last.append(str(top) if numbers == [max(n, 0) for n in expected] else '-')
+    return ' '.join(last)
+
+
+def do_qmp(path, command, arguments='{}'):
+    """What QEMU answers to that."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(30)
+        s.connect(path)
+        f = s.makefile('rw')
+        f.readline()
+        for wanted in {'execute': 'qmp_capabilities'}, {'execute': command, 'arguments': json.loads(arguments)}:
+            f.write(json.dumps(wanted) + '\n')
+            f.flush()
+            while 'event' in (answer := json.loads(f.readline())):
+                pass
+        return json.dumps(answer.get('return', answer))
 
 
 def request():

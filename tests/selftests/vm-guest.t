@@ -12,8 +12,8 @@ names() {
 	ckptctl checkpoint list -o volume,name --no-headings | awk '{ print $1 "@" $2 }' | sort | xargs
 }
 
-guest_make
-ckptctl vm start run >/dev/null || bail 'it is not started'
+guest_make --error-if-no-space
+ckptctl vm start -q run >/dev/null || bail 'it is not started'
 ok 'the guest counts' until_true 120 counts_on
 ok 'a checkpoint' ckptctl vm checkpoint run r1
 ok 'the guest runs on' until_true 60 counts_on
@@ -43,5 +43,38 @@ for at in ${CKPT_POINTS-stopped taken copied running remembered written}; do
 	is "killed at '$at': the store" "$(names)" "$before"
 	is "killed at '$at': folders" "$(ls "$folder" | wc -l)" 1
 done
+# What does not fit where memory is kept: nothing is left of it.
+mkdir "$work/mnt-small"
+mount -t tmpfs -o size=32k none "$work/mnt-small"
+sed -i "s|^directory = .*|directory = $work/mnt-small|" "$work/conf/vm/run.conf"
+out=$(ckptctl vm checkpoint run k1 2>&1)
+like 'memory that does not fit' "$? $out" '^1 .*space'
+is 'the guest runs' "$(status)" running
+ok 'and counts' until_true 60 counts_on
+is 'nothing is left of it' "$(names) $(ls "$work/mnt-small")" "$before "
+sed -i "s|^directory = .*|directory = $folder|" "$work/conf/vm/run.conf"
+
+# A store that is full under the guest: each of its writes needs space after a checkpoint.
+fill_store() {
+	! dd if=/dev/zero of=$dm/st-more bs=4096 seek="$at" oflag=direct conv=notrunc status=none 2>/dev/null
+	at=$((at + 100))
+}
+paused_by_io() {
+	fill_store
+	[ "$(status)" = io-error ]
+}
+ckptctl volume create --open more 200M >/dev/null 2>&1 || flunk 'no volume'
+at=0
+fill_store
+ok 'a checkpoint with the store full' ckptctl vm checkpoint run full
+at=20000
+ok 'QEMU pauses the guest' until_true 60 paused_by_io
+resize_loop "$STORE" "$work/STORE" 32
+ok 'the store grows' ckptctl store grow
+qmp cont >/dev/null
+is 'told to it runs' "$(status)" running
+ok 'and counts' until_true 60 counts_on
+ok 'on both disks' test "$(ring two)" -gt 64
+
 guest_end
 done_testing
