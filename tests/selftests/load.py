@@ -83,7 +83,7 @@ def compare(what, path, model, areas):
 
 
 class Volume:
-    """LOCKS: life, of what is done to the device; inside of it io, of who uses it; inside, state."""
+    """LOCKS: life, of what is done to the device; inside io, of who uses it; inside, state."""
 
     def __init__(self, name, r, origin):
         self.name = self.device_name = name
@@ -234,7 +234,8 @@ class Group:
         patiently(agent.do_create, device, SECTORS, 'ckpt',
                   '/dev/mapper/st %s@%s %s' % (v.name, name, v.origin), 'ro')
         try:
-            compare('view of %s@%s' % (v.name, name), agent.node(device), v.checkpoints[name], areas)
+            compare('view of %s@%s' % (v.name, name), agent.node(device), v.checkpoints[name],
+                    areas)
         finally:
             patiently(agent.do_remove, device)
 
@@ -277,8 +278,8 @@ class Group:
         time.sleep(r.random() / 10)
         agent.do_resume(v.device_name)
 
-    # No table is cleared here: in a kernel that measures devices for IMA, such as Debian's 6.1, to rename a
-    # device and then to clear its table frees memory twice, whatever its targets are.
+    # No table is cleared here: in a kernel that measures devices for IMA, such as Debian's 6.1, to
+    # rename a device and then to clear its table frees memory twice, whatever its targets are.
     def reload(self, v, r):
         agent.do_load(v.device_name, SECTORS, 'ckpt', v.table())
         agent.do_resume(v.device_name)
@@ -320,7 +321,8 @@ class Group:
 
     def run(self):
         self.prepare()
-        threads = [threading.Thread(target=self.forever, args=(fn, random.Random(self.random.random())))
+        threads = [threading.Thread(target=self.forever,
+                                    args=(fn, random.Random(self.random.random())))
                    for fn in (self.write, self.write, self.administrate, self.disturb)]
         for t in threads:
             t.start()
@@ -379,7 +381,8 @@ def bother(folder, store, seed):
                 time.sleep(r.random() / 5)
             elif what == 1:
                 start, sectors, target, words = store.split(' ', 3)
-                agent.do_load('st', sectors, target, '%s 2 cache_mb %d' % (words, r.choice((8, 16, 64))))
+                agent.do_load('st', sectors, target,
+                              '%s 2 cache_mb %d' % (words, r.choice((8, 16, 64))))
             if what < 2:
                 agent.do_resume('st')
             else:
@@ -409,8 +412,8 @@ def run_group(*args):
     group.run()
     for f in group.failures:
         print('# group %d: %s' % (group.number, f))
-    print('# group %d: %s' % (group.number,
-                              ', '.join('%s %d' % c for c in sorted(group.counts.items()))), flush=True)
+    counts = ', '.join('%s %d' % c for c in sorted(group.counts.items()))
+    print('# group %d: %s' % (group.number, counts), flush=True)
     return group.failures
 
 
@@ -434,13 +437,15 @@ def same_names(folder):
         wanted |= {name} | {'%s@%s' % (name, c) for c in checkpoints}
     have = listed()
     if have != wanted:
-        raise Wrong('missing: %s; too many: %s' % (sorted(wanted - have)[:5], sorted(have - wanted)[:5]))
+        raise Wrong('missing: %s; too many: %s' % (sorted(wanted - have)[:5],
+                                                   sorted(have - wanted)[:5]))
     return len(wanted)
 
 
 def run(folder, seconds, seed, origins):
     table = agent.do_table('st')
-    groups = [child(lambda i=i: run_group(i, folder, seconds, seed, origins)) for i in range(GROUPS)]
+    groups = [child(lambda i=i: run_group(i, folder, seconds, seed, origins))
+              for i in range(GROUPS)]
     pest = child(lambda: bother(folder, table, seed))
     failed = sum(os.waitpid(pid, 0)[1] != 0 for pid in groups)
     open(os.path.join(folder, 'stop'), 'w').close()
