@@ -22,18 +22,21 @@ static int read_copy(struct block_device *bdev, u64 sector, struct ckpt_super *s
 int ckpt_super_read(struct block_device *bdev, struct ckpt_super *super)
 {
 	struct ckpt_super *b = kmalloc(sizeof(*b), GFP_NOIO);
-	int r = 0, error_a, error_b;
+	bool lost = false;
 	const char *why;
+	int r = 0;
 
 	if (!b)
 		return -ENOMEM;
 	/* A copy that cannot be read is as good as one with a wrong checksum. */
-	error_a = read_copy(bdev, CKPT_SUPER_A, super);
-	if (error_a)
+	if (read_copy(bdev, CKPT_SUPER_A, super)) {
 		memset(super, 0, sizeof(*super));
-	error_b = read_copy(bdev, CKPT_SUPER_B, b);
-	if (error_b)
+		lost = true;
+	}
+	if (read_copy(bdev, CKPT_SUPER_B, b)) {
 		memset(b, 0, sizeof(*b));
+		lost = true;
+	}
 	switch (ckpt_super_choose(super, b, &why)) {
 	case CKPT_SUPER_CHOOSE_A:
 		break;
@@ -44,11 +47,9 @@ int ckpt_super_read(struct block_device *bdev, struct ckpt_super *super)
 		break;
 	case CKPT_SUPER_ABSENT:
 		/* Nobody knows what is where it cannot be read. */
-		r = error_a ? error_a : error_b;
-		if (r)
-			break;
-		pr_err("%pg: there is no store on this device\n", bdev);
-		r = -ENODEV;
+		if (!lost)
+			pr_err("%pg: there is no store on this device\n", bdev);
+		r = lost ? -EIO : -ENODEV;
 		break;
 	case CKPT_SUPER_DAMAGED:
 		pr_err("%pg: both superblocks are damaged: %s\n", bdev, why);
