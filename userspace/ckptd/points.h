@@ -54,7 +54,7 @@ void point(enum point p);
 /*
  * What tests have done wrong on purpose, by CKPTD_FAULT=NAME, to see that they would find it:
  *
- *	disks-late	a guest's disks are taken when it runs again
+ *	disks-late	a guest's disks are taken when its memory is written
  */
 bool point_fault(const char *name);
 

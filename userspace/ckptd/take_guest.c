@@ -53,8 +53,6 @@ static void running(void *arg)
 	struct ckpt_error e;
 	char path[PATH_MAX];
 
-	if (point_fault("disks-late"))
-		take_state(t);
 	manifest_path(t->job->vm.directory, t->m.id, MANIFEST_NEW, note_name, path);
 	if (durable_unlink(path, &e))
 		t->disks->c.warn(e.text);
@@ -116,6 +114,8 @@ static void captured(void *arg, enum ckpt_result result, const struct capture_st
 		result = t->job->error.result;
 	else
 		t->job->error = why;
+	if (!result && point_fault("disks-late"))
+		result = take_state(t);
 	take_finish(t, result);
 }
 
