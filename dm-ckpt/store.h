@@ -12,6 +12,7 @@
  *	 > tree->lock and node->lock, parents first > drops_lock, space.lock
  *	 > free_lock, commit_lock, target.lock, waiting_lock
  *	Below lru_lock locks of nodes are only tried, but by ckpt_node_graft().
+ *	guard.lock is below all of these mutexes, with nothing but event_lock below it.
  */
 #ifndef CKPT_STORE_H
 #define CKPT_STORE_H
