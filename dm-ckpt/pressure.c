@@ -103,8 +103,8 @@ u64 ckpt_pressure_mark(const struct ckpt_store *store)
 
 /*
  * How much must be free for a store that was short of space to have it again: an eighth of the mark
- * more, and a cluster at the least.  Were it the mark itself, who writes and discards about it would
- * be told of with each turn.  A mark near the store's size leaves less, half of what there is.
+ * more, and a cluster at the least.  Were it the mark itself, who writes and discards about it
+ * would be told of with each turn.  A mark near the store's size leaves less: half of that.
  */
 static u64 mark_back(const struct ckpt_store *store)
 {
