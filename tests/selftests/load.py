@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""usage: load.py run|check FOLDER SECONDS SEED [ORIGIN...]
+"""usage: load.py run|check|open FOLDER SECONDS SEED [ORIGIN...]
 
 run: make volumes of the largest size in the store st, the first of them over the origins, and for
 so many seconds, once there are enough checkpoints, do everything at once: write and read, take,
@@ -11,6 +11,8 @@ heads, and views of some checkpoints, are held against that, and it is left in F
 are gone then.
 
 check: once more, after all was closed and is active again.
+
+open: have those open that have an origin.
 """
 
 import collections
@@ -470,11 +472,22 @@ def check(folder, seed):
     return 0
 
 
+def open_origins(folder):
+    """Have the volumes with an origin open, so that what goes into their bases can; says them."""
+    for name, origin, *_ in models(folder):
+        if origin:
+            agent.do_create('open-' + name, SECTORS, 'ckpt', '/dev/mapper/st %s %s' % (name, origin))
+            print('open-' + name)
+    return 0
+
+
 def main():
     command, folder, seconds, seed = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
     faulthandler.dump_traceback_later(seconds + STUCK, exit=True)
     if command == 'check':
         return check(folder, seed)
+    if command == 'open':
+        return open_origins(folder)
     return run(folder, seconds, seed, sys.argv[5:])
 
 

@@ -45,7 +45,11 @@ ok "memory is back ($((after - before)) KiB more)" [ $((after - before)) -le 614
 is 'nobody holds the module' "$(cat /sys/module/dm_ckpt/refcnt)" 0
 create st "$(sectors_of $mib)" ckpt-store "$STORE" || bail "$err $out"
 ok 'activated again all is there' load_py check "$work" 0 "$seed"
-ok 'and what is left to be merged is' settle 300
+load_py open "$work" 0 "$seed" || bail "$out"
+opened=$out
+ok 'and what is left to be merged is' settle 300 || { status st; note "$out"; }
+# shellcheck disable=SC2086
+remove $opened
 ok 'after which it is there as well' load_py check "$work" 0 "$seed"
 remove st
 ok 'and there is no wrong bit' eval 'out=$(ckpt_check "$STORE" 2>&1)'
