@@ -21,35 +21,9 @@ next:
 	int $0x13
 	pop %ebx
 	call system
-	mov %ebx, %edx
-	mov $8, %cx
-digit:
-	rol $4, %edx
-	mov %dl, %al
-	and $0xf, %al
-	add $'0', %al
-	cmp $'9', %al
-	jbe put
-	add $('a' - '0' - 10), %al
-put:
-	call say
-	loop digit
-	mov $'\n', %al
-	call say
+	call print
 	jmp next
-say:
-	push %dx
-	push %ax
-	mov $0x3fd, %dx
-busy:
-	in %dx, %al
-	test $0x20, %al
-	jz busy
-	pop %ax
-	mov $0x3f8, %dx
-	out %al, %dx
-	pop %dx
-	ret
+#include "../tests/vm/say.S"
 packet:
 	.byte 16, 0
 	.word 1, system, 0

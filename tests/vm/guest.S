@@ -23,34 +23,8 @@ next:
 	mov %ebx, %es:0
 	test %bl, %bl
 	jnz next
-	mov %ebx, %edx
-	mov $8, %cx
-digit:
-	rol $4, %edx
-	mov %dl, %al
-	and $0xf, %al
-	add $'0', %al
-	cmp $'9', %al
-	jbe put
-	add $('a' - '0' - 10), %al
-put:
-	call say
-	loop digit
-	mov $'\n', %al
-	call say
+	call print
 	jmp next
-say:
-	push %dx
-	push %ax
-	mov $0x3fd, %dx
-wait:
-	in %dx, %al
-	test $0x20, %al
-	jz wait
-	pop %ax
-	mov $0x3f8, %dx
-	out %al, %dx
-	pop %dx
-	ret
+#include "say.S"
 	.org 510
 	.word 0xaa55
