@@ -62,7 +62,7 @@ at_r1=$(instant)
 # ---- it runs on from there ----
 
 first=$(generation)
-ctl 0 'back, to run on' 'gone back to r1; it runs on' apply --yes run r1
+ctl 0 'back, to run on' 'gone back to r1; it runs on.*no guest agent runs in it' apply --yes run r1
 is 'it does' "$(status)" running
 ok 'and counts' until_true 60 counts_on
 ok 'the generation ID is another one' test -n "$first" -a "$(generation)" != "$first"

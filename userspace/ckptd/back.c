@@ -39,7 +39,8 @@ struct back {
 	struct manifest m;		/* where to */
 	struct intent intent;
 	struct restore *restore;
-	struct guard *guard;		/* while the guest's clock is set */
+	bool is_agentless;		/* nobody in the guest sets its clock */
+	struct guard *guard;		/* while that is done */
 	char note[400];			/* what is not as usual, though it has gone back; or "" */
 	sd_event_source *again;
 	unsigned int tries;
@@ -199,6 +200,13 @@ static void set_clock(struct back *b)
 		 &e);
 }
 
+static void no_agent(void *arg)
+{
+	struct back *b = arg;
+
+	b->is_agentless = true;
+}
+
 static void on_restored(void *arg, enum ckpt_result result, const struct ckpt_error *e)
 {
 	struct back *b = arg;
@@ -211,7 +219,9 @@ static void on_restored(void *arg, enum ckpt_result result, const struct ckpt_er
 		return;
 	}
 	point(POINT_RESUMED);
-	if (b->intent.paused)
+	if (b->is_agentless)
+		strcpy(b->note, "the guest's clock stands where it stood: no guest agent runs in it");
+	if (b->intent.paused || b->is_agentless)
 		end(b, CKPT_DONE);
 	else
 		set_clock(b);
@@ -220,7 +230,8 @@ static void on_restored(void *arg, enum ckpt_result result, const struct ckpt_er
 static void on_started(struct job *job, enum ckpt_result result)
 {
 	static const struct restore_ops ops = {
-		.progress = progress, .loaded = on_loaded, .done = on_restored,
+		.progress = progress, .loaded = on_loaded, .no_agent = no_agent,
+		.done = on_restored,
 	};
 	struct back *b = (struct back *)job;
 	char path[PATH_MAX];
