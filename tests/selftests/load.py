@@ -461,8 +461,8 @@ def check(folder, seed):
     r = random.Random(seed)
     same_names(folder)
     for name, origin, areas, content, checkpoints in models(folder):
-        for view, model in (name, content), *(('%s@%s' % (name, c), checkpoints[c])
-                                               for c in r.sample(sorted(checkpoints), 1)):
+        some = r.sample(sorted(checkpoints), min(1, len(checkpoints)))
+        for view, model in (name, content), *(('%s@%s' % (name, c), checkpoints[c]) for c in some):
             agent.do_create('look', SECTORS, 'ckpt', '/dev/mapper/st %s %s' % (view, origin),
                             'ro' if '@' in view else 'rw')
             try:
