@@ -54,7 +54,8 @@ for ((i = 0; i < leaves; i += part)); do
 done
 is 'written back, it is within it, each time' "$most" 0
 used=$(cached)
-ok "that was a bound: ${used%/*} KiB are in use, and all would be more" test "${used%/*}" -gt 6000
+# The kernel may have asked for some of it as well.
+ok "that was a bound: ${used%/*} KiB are in use, and all would be more" test "${used%/*}" -gt 4096
 most=0
 for ((i = 0; i < leaves; i += part)); do
 	for v in a b; do
