@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# For tests of ckptd with a guest that runs; after lib.sh. The machine is called "run", and its
-# disks are the volumes one and two of the store st. The guest counts; each number goes into
-# memory, into disk 1 and then into disk 2. There it is the next of a ring of 64 sectors, as
-# one sector alone would look right in any order.
+# For tests of ckptd with a guest that runs; after lib.sh, and it brings daemon.sh. The machine is
+# called "run", and its disks are the volumes one and two of the store st. The guest counts; each
+# number goes into memory, into disk 1 and then into disk 2. There it is the next of a ring of 64
+# sectors, as one sector alone would look right in any order.
 #
 #	guest_make [WORD...]		store (with these options), volumes, guest, daemon and machine;
 #					it is not started
-#	start_daemon NAME=VALUE...	ckptd with these in its environment; A= for none
-#	stop_daemon, daemon_ended
 #	guest_end			before done_testing
 #	ring DISK...			the last number on each; '-' if those before it are not there
 #	counts_on			the number on disk 1 gets larger
@@ -17,23 +15,11 @@
 #	instant				"<memory> <disk 1> <disk 2>": the numbers of a guest that is paused
 #	is_instant WORDS		do these three belong to one instant?
 
-export CKPT_CONFDIR=$work/conf CKPT_STATEDIR=$work/state CKPT_RUNDIR=$work/run NO_COLOR=1 LC_ALL=C.UTF-8
-unset CKPT_STORE
-folder=$work/state/vm/run daemon=
+. "$here/daemon.sh"
+
+folder=$work/state/vm/run
 store_mib=24 disk_mib=4 guest_args='-nodefaults -display none -m 16'
 
-start_daemon() {
-	env "$@" ckptd 2>>"$work/daemon.log" &
-	daemon=$!
-	until_true 60 eval 'ckptctl vm list >/dev/null 2>&1 || daemon_ended'
-}
-stop_daemon() {
-	kill "$daemon" 2>/dev/null
-	wait "$daemon" 2>/dev/null
-}
-daemon_ended() {
-	! kill -0 "$daemon" 2>/dev/null
-}
 # Nothing of it runs any more.
 guest_end() {
 	stop_daemon

@@ -8,21 +8,12 @@
 
 . "$(dirname "$0")/lib.sh"
 
-export CKPT_CONFDIR=$work/conf CKPT_STATEDIR=$work/state CKPT_RUNDIR=$work/run NO_COLOR=1 LC_ALL=C.UTF-8
-unset CKPT_STORE
+. "$here/daemon.sh"
+
 loop STORE 64
 folder=$work/state/vm/run socket=$work/agent mnt=$work/mnt
 
-daemon= agent=
-start_daemon() {
-	env "$@" ckptd 2>>"$work/daemon.log" &
-	daemon=$!
-	until_true 60 eval 'ckptctl vm list >/dev/null 2>&1 || ! kill -0 $daemon 2>/dev/null'
-}
-stop_daemon() {
-	kill "$daemon" 2>/dev/null
-	wait "$daemon" 2>/dev/null
-}
+agent=
 # start_agent [HOW]: qemu-ga, or one that is as bad-agent.py says.
 start_agent() {
 	rm -f "$socket"

@@ -9,18 +9,6 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/guest.sh"
 
-# ctl STATUS 'what' REGEX VERB [WORD...]: 'ckptctl vm VERB' ends so and says that.
-ctl() {
-	local want=$1 what=$2 pattern=$3 status
-	shift 3
-	out=$(ckptctl vm "$@" 2>&1 </dev/null)
-	status=$?
-	if [ $status = "$want" ] && [[ $out =~ $pattern ]]; then
-		pass "$what"
-	else
-		flunk "$what" "ckptctl vm $*: status $status, not $want, or not '$pattern': $out"
-	fi
-}
 generation() {
 	qmp query-vm-generation-id | sed -n 's/.*"guid": "\([^"]*\)".*/\1/p'
 }

@@ -7,26 +7,13 @@
 
 . "$(dirname "$0")/lib.sh"
 
-export CKPT_CONFDIR=$work/conf CKPT_STATEDIR=$work/state CKPT_RUNDIR=$work/run NO_COLOR=1 LC_ALL=C.UTF-8
-unset CKPT_STORE
+. "$here/daemon.sh"
+
+daemon_seconds=20
 store=st
 loop STORE 64
 loop ORIGIN 8
 
-# ctl STATUS 'what' REGEX VERB [WORD...]: 'ckptctl vm VERB' ends so and says that.
-ran=' '
-ctl() {
-	local want=$1 what=$2 pattern=$3 status
-	shift 3
-	ran+="$1 "
-	out=$(ckptctl vm "$@" 2>&1 </dev/null)
-	status=$?
-	if [ $status = "$want" ] && [[ $out =~ $pattern ]]; then
-		pass "$what"
-	else
-		flunk "$what" "ckptctl vm $*: status $status, not $want, or not '$pattern': $out"
-	fi
-}
 # What the machine has: "<name> ..." by name, and what the store has.
 names() {
 	ckptctl vm tree web --json 2>&1 | tr , '\n' | awk -F'"' '
@@ -46,19 +33,6 @@ whole() {
 }
 
 extra=
-daemon=
-start_daemon() {
-	env "$@" ckptd 2>>"$work/daemon.log" &
-	daemon=$!
-	until_true 20 eval 'ckptctl vm list >/dev/null 2>&1 || ! kill -0 $daemon 2>/dev/null'
-}
-stop_daemon() {
-	kill "$daemon" 2>/dev/null
-	wait "$daemon" 2>/dev/null
-}
-daemon_ended() {
-	! kill -0 "$daemon" 2>/dev/null
-}
 trap 'stop_daemon; at_exit' EXIT
 
 ckptctl store create --yes --name st "$STORE" 2>/dev/null || bail 'no store'

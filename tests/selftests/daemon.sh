@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# For tests of ckptd, after lib.sh: one of their own, with its folders below $work.
+#
+#	start_daemon NAME=VALUE...	with these in its environment; A= for none. It is waited for, for
+#					$daemon_seconds
+#	stop_daemon, daemon_ended
+#	ctl STATUS 'what' REGEX VERB [WORD...]
+#					a point: 'ckptctl vm VERB' ends so and says that; verbs are kept in $ran
+
+export CKPT_CONFDIR=$work/conf CKPT_STATEDIR=$work/state CKPT_RUNDIR=$work/run NO_COLOR=1 LC_ALL=C.UTF-8
+unset CKPT_STORE
+daemon= daemon_seconds=60 ran=' '
+
+start_daemon() {
+	env "$@" ckptd 2>>"$work/daemon.log" &
+	daemon=$!
+	until_true $daemon_seconds eval 'ckptctl vm list >/dev/null 2>&1 || daemon_ended'
+}
+stop_daemon() {
+	kill "$daemon" 2>/dev/null
+	wait "$daemon" 2>/dev/null
+}
+daemon_ended() {
+	! kill -0 "$daemon" 2>/dev/null
+}
+
+ctl() {
+	local want=$1 what=$2 pattern=$3 status
+	shift 3
+	ran+="$1 "
+	out=$(ckptctl vm "$@" 2>&1 </dev/null)
+	status=$?
+	if [ $status = "$want" ] && [[ $out =~ $pattern ]]; then
+		pass "$what"
+	else
+		flunk "$what" "ckptctl vm $*: status $status, not $want, or not '$pattern': $out"
+	fi
+}
