@@ -31,6 +31,11 @@
 #define BATCH_LONG_NS	(250ull * NSEC_PER_MSEC)
 #define BATCH_MIN	256u			/* sectors */
 #define BATCH_MAX	(64u << 11)
+/*
+ * And of a head, while there is other I/O, it is a part of what is left: so of writes that are
+ * spread over that no more than one in so many has to wait.
+ */
+#define BATCH_PART	128u
 
 /* Records that change with one transaction when a layer gives way to its base. */
 #define HEIRS	64u
@@ -50,6 +55,7 @@ struct drain {
 	struct ckpt_layer *base, *layer;
 	struct ckpt_target *t;			/* pinned while a batch is under way */
 	u64 limit;				/* of a batch, sectors */
+	u64 least;				/* time that a batch takes at least, ns */
 	bool again;				/* somebody else was at something */
 	struct ckpt_copy next;			/* grows while neighbours come */
 	struct batch batch;
@@ -250,25 +256,39 @@ static void release_slots(struct drain *d)
 }
 
 /* With a rate, half a second's worth of it, so that it is kept all the time. */
-static u64 largest_batch(const struct drain *d)
+static u64 largest_batch(const struct drain *d, bool busy)
 {
 	u32 rate = READ_ONCE(d->store->options.merge_rate);
+	u64 most = rate ? rate : BATCH_MAX;
 
-	return rate ? clamp_t(u64, rate, BATCH_MIN, BATCH_MAX) : BATCH_MAX;
+	if (busy && !d->layer->frozen)
+		most = min(most, (READ_ONCE(d->layer->used) << CKPT_UNIT_SHIFT) / BATCH_PART);
+	return clamp_t(u64, most, BATCH_MIN, BATCH_MAX);
 }
 
-/* As large as the time allows, for the next one.  A smaller one is not flushed any faster. */
+/*
+ * As large as the time allows, for the next one.  A smaller one is not flushed any faster, nor
+ * copied in less than the devices take for anything: while a batch takes hardly longer than the
+ * smallest one does, it is that, and not its size, which takes the time.
+ */
 static void adapt(struct drain *d, u64 copy, u64 flush, bool busy)
 {
-	u64 time = busy ? max(BATCH_BUSY_NS, flush) : max(BATCH_NS, flush * BATCH_FLUSHES);
+	u64 time;
 
+	/* Devices that have become slower bring it down to the smallest again. */
+	if (d->limit == BATCH_MIN || copy < d->least)
+		d->least = copy;
+	if (busy)
+		time = max3(BATCH_BUSY_NS, flush, d->least + d->least / 4);
+	else
+		time = max3(BATCH_NS, flush * BATCH_FLUSHES, d->least * 2);
 	time = min(time, BATCH_LONG_NS);
 	if (copy > 2 * time)
 		d->limit = max_t(u64, d->limit / 2, BATCH_MIN);
 	else if (copy < time)
 		/* Each batch on the way up costs a flush. */
 		d->limit *= copy < time / 4 ? 4 : 2;
-	d->limit = min(d->limit, largest_batch(d));
+	d->limit = min(d->limit, largest_batch(d, busy));
 }
 
 /* This lets go what was dropped by writes as well. */
