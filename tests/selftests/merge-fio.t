@@ -132,4 +132,14 @@ is 'so has the one over a template' "$out" "$sum_fresh"
 md5 "$TEMPLATE"
 is 'the template was not written' "$out" "$template_sum"
 
+# Nothing of ours in between, and back.
+load disk "$size" linear "$ORIGIN 0" && suspend disk && resume disk
+md5 $dm/disk
+is 'a linear device in its place has it, too' "$out" "$sum_disk"
+ok 'fio verifies it there' one_pass disk
+md5 $dm/disk; sum=$out
+load disk "$size" ckpt "$dm/st disk $ORIGIN" && suspend disk && resume disk
+md5 $dm/disk
+is 'and the volume again what was written there' "$out" "$sum"
+
 done_testing
