@@ -87,6 +87,31 @@ def null_disks(nr, mib, **settings):
             os.rmdir(path)
 
 
+exported = []
+
+
+def export(path, form):
+    """A block device of an image, by QEMU: until clean(), or the next one."""
+    unexport()
+    run('modprobe', 'nbd', 'nbds_max=1')
+    device = '/dev/nbd0'
+    with subprocess.Popen(['qemu-nbd', '--connect', device, '--format', form, '--cache', 'none',
+                           '--aio', 'native', path], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL) as p:
+        if p.wait():
+            raise OSError('qemu-nbd cannot export ' + path)
+    exported.append(device)
+    wait_for(lambda: sectors_of(device), 0.01)
+    return device
+
+
+def unexport():
+    while exported:
+        device = exported.pop()
+        run('qemu-nbd', '--disconnect', device)
+        wait_for(lambda d=device: not sectors_of(d), 0.01)
+
+
 @contextlib.contextmanager
 def one_cpu():
     """An emulated CPU takes milliseconds to interrupt another, which a wake-up does.  So a latency
@@ -236,4 +261,5 @@ def merge(step=0.002):
 
 
 def clean():
+    unexport()
     agent.do_clean()
