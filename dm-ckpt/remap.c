@@ -478,6 +478,7 @@ static int end_commit(struct ckpt_io *io, struct bio *bio)
 #define PLAIN_STORE	4ul		/* a write to the store */
 #define PLAIN_ORIGIN	8ul		/* a write to the origin */
 #define PLAIN_FIRST	16ul		/* a first write: its blocks stand in ckpt_io.piece */
+#define PLAIN_WRITE	(PLAIN_STORE | PLAIN_ORIGIN | PLAIN_FIRST)
 
 static noinline int end_any(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
@@ -512,13 +513,15 @@ int ckpt_remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error
 
 	if (unlikely(!plain))
 		return end_any(ti, bio, error);
-	if (plain & PLAIN_FIRST)
-		return end_first(ti, bio, error, plain & PLAIN_BANK);
 	/* Before the epoch is left, as in end_piece(). */
-	if (plain & PLAIN_STORE)
-		note_written(&t->store->data_written);
-	if (plain & PLAIN_ORIGIN)
-		note_written(&t->origin_written);
+	if (plain & PLAIN_WRITE) {
+		if (plain & PLAIN_ORIGIN)
+			note_written(&t->origin_written);
+		else if (plain & PLAIN_STORE)
+			note_written(&t->store->data_written);
+		else
+			return end_first(ti, bio, error, plain & PLAIN_BANK);
+	}
 	ckpt_epoch_leave(&t->epoch, plain & PLAIN_BANK);
 	return DM_ENDIO_DONE;
 }
@@ -914,8 +917,9 @@ static inline int send_plain(struct bio *bio, struct block_device *bdev, u64 sec
 			     unsigned long plain)
 {
 	bio->bi_private = (void *)(plain | PLAIN);
-	bio_set_dev(bio, bdev);
 	bio->bi_iter.bi_sector = sector;
+	/* Last, as nothing has to be kept over a call then. */
+	bio_set_dev(bio, bdev);
 	return DM_MAPIO_REMAPPED;
 }
 
