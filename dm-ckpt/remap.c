@@ -116,6 +116,18 @@ static enum step step_overwrite(struct ckpt_target *t, struct ckpt_node *leaf,
 	return STEP_SEND;
 }
 
+/* Have the slot, of which nothing is in use, a window for these blocks; node->lock is held. */
+static inline bool place_slot(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int slot,
+			      u32 block, u32 nr)
+{
+	u64 where;
+
+	if (ckpt_space_window(store, block, nr, &where, &leaf->leaf->w->own[slot]))
+		return false;
+	ckpt_leaf_place(leaf, slot, where);
+	return true;
+}
+
 /*
  * How many of @nr blocks from @block on may be written first, at what place: 0 if the slot has
  * to be prepared, -EBUSY if somebody else is at it.  node->lock is held.
@@ -126,29 +138,25 @@ static int first_run(struct ckpt_target *t, struct ckpt_node *leaf, unsigned int
 	struct ckpt_store *store = t->store;
 	struct ckpt_leaf_write *w = leaf->leaf->w;
 	u32 present = le32_to_cpu(w->live[slot].present);
-	u64 where;
 
 	if (test_bit(slot, w->moving) || w->pending[slot] & ckpt_mask(block, 1))
 		return -EBUSY;
 	if (!ckpt_quota_allows(t->volume))
 		return 0;
 	nr = min(nr, ckpt_run(~(w->pending[slot] | present), block));
-	if (!w->own[slot]) {
-		if (present || w->pending[slot] ||
-		    ckpt_space_window(store, block, nr, &where, &w->own[slot]))
-			return 0;
-		ckpt_leaf_place(leaf, slot, where);
-	}
+	if (!w->own[slot] && (present || w->pending[slot] ||
+			      !place_slot(store, leaf, slot, block, nr)))
+		return 0;
 	*sector = le64_to_cpu(w->live[slot].where) +
 		  ((u64)block << store->geometry.block_shift);
 	return min(nr, ckpt_run(w->own[slot], block));
 }
 
-/* They are pending from now on; node->lock is held. */
-static void take_blocks(struct ckpt_target *t, struct ckpt_leaf_write *w, unsigned int slot,
-			u32 block, u32 nr)
+/* So many, which the mask has, are pending from now on; node->lock is held. */
+static inline void take_blocks(struct ckpt_target *t, struct ckpt_leaf_write *w,
+			       unsigned int slot, u32 mask, u32 nr)
 {
-	w->pending[slot] |= ckpt_mask(block, nr);
+	w->pending[slot] |= mask;
 	ckpt_quota_take(t->volume, &t->store->geometry, nr);
 }
 
@@ -180,7 +188,7 @@ static enum step step_first_write(struct ckpt_target *t, struct ckpt_node *leaf,
 			break;
 		if (!done)
 			f->sector = place;
-		take_blocks(t, w, slot, block, run);
+		take_blocks(t, w, slot, ckpt_mask(block, run), run);
 		done += run;
 	}
 	if (done) {
@@ -886,28 +894,40 @@ static inline bool may_write(const struct ckpt_layer *top, const struct plain *p
 	return true;
 }
 
+/* Whole blocks of one slot, all of them or none, as by first_run(); node->lock is held. */
+static inline bool take_whole(struct ckpt_target *t, const struct plain *p, u64 *place)
+{
+	struct ckpt_leaf_write *w = p->leaf->leaf->w;
+	u32 mask = ckpt_mask(p->first, p->nr), used;
+
+	if (!w || test_bit(CKPT_NODE_DEAD, &p->leaf->flags) || test_bit(p->slot, w->moving))
+		return false;
+	used = le32_to_cpu(w->live[p->slot].present) | w->pending[p->slot];
+	if (mask & used || !ckpt_quota_allows(t->volume))
+		return false;
+	if (!w->own[p->slot] &&
+	    (used || !place_slot(t->store, p->leaf, p->slot, p->first, p->nr)))
+		return false;
+	if (mask & ~w->own[p->slot])
+		return false;
+	*place = le64_to_cpu(w->live[p->slot].where) + p->offset;
+	take_blocks(t, w, p->slot, mask, p->nr);
+	return true;
+}
+
 /*
  * Whole blocks that nobody has written yet take their places, all of them or none; map_any() sees
  * to what has to wait, to be split, or to be prepared.
  */
 static bool begin_first(struct ckpt_target *t, const struct plain *p, u32 nr, u64 *place)
 {
-	const struct ckpt_geometry *g = &t->store->geometry;
-	u32 mask = ckpt_mask(p->first, p->nr);
-	struct ckpt_leaf_write *w;
 	unsigned long flags;
-	bool begun = false;
+	bool begun;
 
-	if (nr != p->nr << g->block_shift || ckpt_commit_is_behind(t->store))
+	if (nr != p->nr << t->store->geometry.block_shift || ckpt_commit_is_behind(t->store))
 		return false;
 	spin_lock_irqsave(&p->leaf->lock, flags);
-	w = p->leaf->leaf->w;
-	if (w && !test_bit(CKPT_NODE_DEAD, &p->leaf->flags) &&
-	    !(mask & le32_to_cpu(w->live[p->slot].present)) &&
-	    first_run(t, p->leaf, p->slot, p->first, p->nr, place) == (int)p->nr) {
-		take_blocks(t, w, p->slot, p->first, p->nr);
-		begun = true;
-	}
+	begun = take_whole(t, p, place);
 	spin_unlock_irqrestore(&p->leaf->lock, flags);
 	return begun;
 }

@@ -271,7 +271,7 @@ static u32 units_touched(const struct ckpt_geometry *g, u32 first, u32 nr, u32 *
 int ckpt_space_window(struct ckpt_store *store, u32 first, u32 nr, u64 *where, u32 *own)
 {
 	const struct ckpt_geometry *g = &store->geometry;
-	u32 whole = ckpt_cluster_units(g), skip, need = units_touched(g, first, nr, &skip);
+	u32 whole = ckpt_cluster_units(g);
 	struct ckpt_space *space = &store->space;
 	bool scarce = READ_ONCE(space->scarce);
 	unsigned long flags;
@@ -287,9 +287,12 @@ int ckpt_space_window(struct ckpt_store *store, u32 first, u32 nr, u64 *where, u
 			*where = run->unit << CKPT_UNIT_SHIFT;
 			*own = ~0u;
 			taken = whole;
-		} else if ((scarce || READ_ONCE(space->fragmented)) && run->nr >= need) {
+		} else if (scarce || READ_ONCE(space->fragmented)) {
+			u32 skip, need = units_touched(g, first, nr, &skip);
 			u64 at = run->unit - skip;
 
+			if (run->nr < need)
+				continue;
 			taken = min(run->nr, whole - skip);
 			/* A slot that outgrows this moves; twice as much makes that seldom. */
 			if (scarce)
