@@ -419,7 +419,7 @@ static void do_round(struct ckpt_store *store, struct round *round)
 	}
 }
 
-/* Is there as much to be done as the last time, or somebody for whom nobody is to wait? */
+/* Have all come who may, or is there somebody for whom nobody is to wait? */
 static bool has_gathered(struct ckpt_store *store)
 {
 	bool gathered;
@@ -434,28 +434,37 @@ static bool has_gathered(struct ckpt_store *store)
 /*
  * Those who were answered together come back one by one, and the first of them would have a commit
  * for itself, behind which all others wait for another one.  So it waits for them, for part of
- * the time that a commit takes; once only, if there are fewer now.
+ * the time that a commit takes: a write and a flush, where those who come back have written first,
+ * so half of it would be just too short.  Once only, if there are fewer now.
  */
 static void gather(struct ckpt_store *store)
 {
-	u64 ns = min_t(u64, store->commit_ns / 2, GATHER_NS);
+	u64 ns = min_t(u64, store->commit_ns / 4 * 3, GATHER_NS);
 
 	if (store->together > 1 && ns >= GATHER_NS_MIN)
 		wait_event_hrtimeout(store->gathering, has_gathered(store), ns_to_ktime(ns));
+}
+
+/* So many are about to be answered, and may come back to those who have come meanwhile. */
+static void expect(struct ckpt_store *store, unsigned int answered)
+{
+	spin_lock_irq(&store->commit_lock);
+	store->together = answered + store->nr_flushes;
+	spin_unlock_irq(&store->commit_lock);
 }
 
 static void do_commit(struct work_struct *work)
 {
 	struct ckpt_store *store = container_of(work, struct ckpt_store, commit_work);
 	struct round round = {};
+	unsigned int flushes;
 
 	INIT_LIST_HEAD(&round.txns);
 	gather(store);
 	spin_lock_irq(&store->commit_lock);
 	round.flushes = store->flushes;
 	bio_list_init(&store->flushes);
-	if (store->nr_flushes)
-		store->together = store->nr_flushes;
+	flushes = store->nr_flushes;
 	store->nr_flushes = 0;
 	list_splice_tail_init(&store->txns, &round.txns);
 	spin_unlock_irq(&store->commit_lock);
@@ -470,6 +479,8 @@ static void do_commit(struct work_struct *work)
 		mutex_unlock(&store->commit);
 	}
 	ckpt_quota_count(store);
+	if (flushes)
+		expect(store, flushes);
 	end_flushes(&round);
 	end_txns(&round);
 	ckpt_free_kick(store);

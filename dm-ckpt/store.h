@@ -125,7 +125,7 @@ struct ckpt_store {
 	struct bio_list flushes;
 	unsigned int nr_flushes;
 	wait_queue_head_t gathering;	/* the commit worker, for more flushes */
-	unsigned int together;		/* flushes that the last commit had */
+	unsigned int together;		/* flushes that there may be before long */
 	u64 commit_ns;			/* how long it took */
 	struct llist_head dirty_leaves;
 	atomic_t nr_dirty_leaves;
