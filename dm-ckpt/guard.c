@@ -95,10 +95,13 @@ static int read_block(struct ckpt_store *store)
 static int write_mine(struct ckpt_store *store, enum ckpt_guard_state state, bool fua)
 {
 	struct ckpt_guard *g = &store->guard;
+	u64 sent = now_ns();
 	int r = write_block(store->bdev, g->page, &g->tried, state, fua);
 
-	if (!r)
+	if (!r) {
 		g->mine = g->tried;
+		g->sent = sent;
+	}
 	return r;
 }
 
@@ -192,21 +195,21 @@ static int watch(struct ckpt_store *store, u64 *at)
 	return 0;
 }
 
-/* From now on, for as long as is left of it. */
-static void set_lease(struct ckpt_store *store, u64 sent, u32 ms)
+/* From when the block was sent, so for as long as is left of it. */
+static void set_lease(struct ckpt_store *store, u32 ms)
 {
 	struct ckpt_guard *g = &store->guard;
 
 	hrtimer_cancel(&g->late);
-	WRITE_ONCE(g->until, sent + (u64)ms * NSEC_PER_MSEC);
+	WRITE_ONCE(g->until, g->sent + (u64)ms * NSEC_PER_MSEC);
 	clear_bit(CKPT_BARRED_LATE, &store->barred);
 	hrtimer_start(&g->late, ns_to_ktime(g->until), HRTIMER_MODE_ABS);
 }
 
-static void begin_lease(struct ckpt_store *store, u64 sent, u32 ms, u32 beat_ms)
+static void begin_lease(struct ckpt_store *store, u32 ms, u32 beat_ms)
 {
 	store->guard.held = true;
-	set_lease(store, sent, ms);
+	set_lease(store, ms);
 	queue_delayed_work(store->guard_wq, &store->guard.beat, msecs_to_jiffies(beat_ms));
 }
 
@@ -226,7 +229,7 @@ static int settle(struct ckpt_store *store)
 {
 	struct ckpt_guard_block *found = store->guard.page;
 	u32 interval = store->options.guard_interval;
-	u64 at, sent;
+	u64 at;
 	int r;
 
 	r = nap(CKPT_SETTLE_MS);
@@ -240,18 +243,17 @@ static int settle(struct ckpt_store *store)
 	r = same_epoch(store);
 	if (r)
 		return r;
-	sent = now_ns();
 	r = write_mine(store, CKPT_GUARD_ACTIVE, true);
 	if (r || passed(at, CKPT_CLAIM_MS))
 		return r ? r : TOO_LATE;
-	begin_lease(store, sent, ckpt_owner_lease_ms(interval), interval * 1000);
+	begin_lease(store, ckpt_owner_lease_ms(interval), interval * 1000);
 	return 0;
 }
 
 static int try_once(struct ckpt_store *store, bool was_late)
 {
 	struct ckpt_guard_block *found = store->guard.page;
-	u64 at = now_ns(), sent;
+	u64 at = now_ns();
 	enum ckpt_owner_first first;
 	int r = read_block(store);
 
@@ -272,14 +274,13 @@ static int try_once(struct ckpt_store *store, bool was_late)
 		memcpy(store->guard.former, found->id, CKPT_UUID_BYTES);
 	make_block(&store->guard.tried, store->super->uuid, store->options.guard_interval);
 	store->guard.mine = store->guard.tried;
-	sent = now_ns();
 	r = write_mine(store, first == CKPT_OWNER_OURS ? CKPT_GUARD_ACTIVE : CKPT_GUARD_CLAIM,
 		       true);
 	if (r || passed(at, CKPT_CLAIM_MS))
 		return r ? r : TOO_LATE;
 	if (first != CKPT_OWNER_OURS)
 		return settle(store);
-	begin_lease(store, sent, CKPT_SETTLE_MS, CKPT_CLAIM_MS);
+	begin_lease(store, CKPT_SETTLE_MS, CKPT_CLAIM_MS);
 	return 0;
 }
 
@@ -415,13 +416,13 @@ static int look_at_super(struct ckpt_store *store)
 /* The lease has run out: nobody else has come, and if somebody does he sees us. */
 static int renew_late(struct ckpt_store *store)
 {
+	u32 lease = ckpt_owner_lease_ms(store->options.guard_interval);
 	struct ckpt_guard *g = &store->guard;
-	u64 at = now_ns(), sent;
+	u64 at = now_ns();
 	int r = look_at_block(store);
 
 	if (!r)
 		r = look_at_super(store);
-	sent = now_ns();
 	if (!r)
 		r = write_mine(store, CKPT_GUARD_ACTIVE, false);
 	if (r)
@@ -434,10 +435,9 @@ static int renew_late(struct ckpt_store *store)
 		r = look_at_super(store);
 	if (r)
 		return r;
-	if (memcmp(g->page, &g->mine, sizeof(g->mine)) ||
-	    passed(sent, ckpt_owner_lease_ms(store->options.guard_interval)))
+	if (memcmp(g->page, &g->mine, sizeof(g->mine)) || passed(g->sent, lease))
 		return TOO_LATE;
-	set_lease(store, sent, ckpt_owner_lease_ms(store->options.guard_interval));
+	set_lease(store, lease);
 	return 0;
 }
 
@@ -446,21 +446,18 @@ static int renew(struct ckpt_store *store)
 {
 	struct ckpt_guard *g = &store->guard;
 	unsigned int i;
-	u64 sent;
 	int r;
 
 	if (g->lost)
 		return -EROFS;
 	if (now_ns() < g->until) {
 		r = look_at_block(store);
-		sent = now_ns();
 		if (!r)
 			r = write_mine(store, CKPT_GUARD_ACTIVE, false);
 		if (r)
 			return r;
 		if (now_ns() < g->until) {
-			set_lease(store, sent,
-				  ckpt_owner_lease_ms(store->options.guard_interval));
+			set_lease(store, ckpt_owner_lease_ms(store->options.guard_interval));
 			return 0;
 		}
 	}
@@ -539,9 +536,10 @@ static void give_back(struct ckpt_store *store)
 		return;
 	r = read_block(store);
 	what = r ? CKPT_OWNER_LOST : found(g);
-	/* What crosses a claim is another's. */
+	/* What crosses a claim is another's; what comes late, perhaps: see owner.h. */
 	if (what == CKPT_OWNER_SAME || (what == CKPT_OWNER_AGAIN && g->held))
-		r = write_mine(store, CKPT_GUARD_CLEAN, true);
+		r = passed(g->sent, ckpt_owner_lease_ms(store->options.guard_interval)) ?
+			-ETIMEDOUT : write_mine(store, CKPT_GUARD_CLEAN, true);
 	if (r)
 		ckpt_log(warn, store, "that the store is closed cannot be written (%d): other hosts will wait before they open it",
 			 r);

@@ -32,7 +32,8 @@ struct ckpt_guard {
 	u8 uuid[CKPT_UUID_BYTES];	/* of the store, for others on the list */
 	bool held;			/* the block was ours, and may be still */
 	bool lost;			/* it is not any more, and never will be again */
-	u64 until;			/* end of the lease; ns of CLOCK_BOOTTIME */
+	u64 sent;			/* when mine was handed down; ns of CLOCK_BOOTTIME */
+	u64 until;			/* end of the lease; the same */
 	u64 epoch;			/* that the superblocks have */
 	bool begun;			/* it is this activation's own */
 	struct ckpt_guard_block mine, tried;
@@ -58,7 +59,10 @@ int ckpt_guard_format(struct block_device *bdev, const u8 *uuid);
  */
 int ckpt_guard_begin(struct ckpt_store *store);
 
-/* Nobody owns it any more, if we did; nothing is under way to the store.  Sleeps. */
+/*
+ * Nobody owns it any more, if we did; nothing is under way to the store.  The block says so only if
+ * that could be written in time, and otherwise the log.  Sleeps.
+ */
 void ckpt_guard_end(struct ckpt_store *store);
 
 /*

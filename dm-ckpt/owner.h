@@ -28,6 +28,17 @@
  *	well: another activation leaves a higher epoch there, even where a late write of ours has
  *	gone over its block.  So that owner is not told by its block alone: it writes over a
  *	block of the one it has followed, who cannot go on.
+ *	Whoever closes the store says so in its block, if that is as it left it, and only if what
+ *	stands there was sent within a lease; otherwise it is left active, and others watch it.
+ *
+ * WHAT REMAINS: all of these look at a clock, then hand down a write.  Nobody takes a block over
+ * before 4 I + 1 from when it was sent, so a write that is handed down within the lease has 2 I + 1
+ * to reach the medium, in which the host may stand still as well.  One that takes longer
+ * goes over the block of whoever has taken over, and no clock of ours can keep it from that.  If it
+ * says that the store is active, the new owner knows by his epoch that it cannot be meant, and
+ * others watch it.  If it says that it is closed, the new owner writes his own again at the next
+ * sign of life, within I; but a third host that looks before that may claim it, settle, and be an
+ * owner beside him until then, if I is more than CKPT_SETTLE_MS.
  */
 #ifndef CKPT_OWNER_H
 #define CKPT_OWNER_H

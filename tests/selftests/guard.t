@@ -195,6 +195,22 @@ patch_super "$file" 88 "$epoch"
 reopen
 volume v 16384 || bail "$err $out"
 
+# It stands still between reading the block and writing that it is closed: longer than its lease,
+# after which somebody may have taken over.
+remove v st
+create st "$size" ckpt-store "$dm/self-path 2 guard_interval 2" || bail "$err $out"
+ok 'a sign of life' moves 8
+load self-path "$size" delay "$STORE 0 5000 $STORE 0 0" && suspend self-path noflush nolockfs &&
+	resume self-path || bail "$err $out"
+mark
+ok 'closed with a disk that takes longer than the lease' remove st
+ok 'that it is closed is not written any more' held_by "^3 [0-9]+ 2 $(uname -n) "
+ok 'which is told' log 'that the store is closed cannot be written (.*): other hosts will wait'
+load self-path "$size" linear "$STORE 0" && suspend self-path noflush nolockfs && resume self-path ||
+	bail "$err $out"
+reopen
+volume v 16384 || bail "$err $out"
+
 info st
 events=${out##* }
 guard "$file" "$boot" "$other" state=3 host=far.away
