@@ -169,7 +169,7 @@ static bool guard_differs(const struct ckpt_options *a, const struct ckpt_option
 
 /*
  * What a table cannot ask of a store that is active: said when it is loaded, as at its resume the
- * former table is gone.
+ * former table is gone; and then once more, as the store may have become active in between.
  */
 static char *active_error(struct dm_target *ti, const struct store_table *st)
 {
@@ -272,14 +272,11 @@ static int store_preresume(struct dm_target *ti)
 {
 	struct store_table *st = ti->private;
 	struct ckpt_store *store = st->store;
+	const char *why = active_error(ti, st);
 	int r;
 
-	if (READ_ONCE(store->active) && store->options.read_only != st->options.read_only) {
-		ckpt_log(err, store, "read_only cannot change while the store is active");
-		return -EBUSY;
-	}
-	if (store->active && guard_differs(&store->options, &st->options)) {
-		ckpt_log(err, store, "the guard cannot change while the store is active");
+	if (why) {
+		ckpt_log(err, store, "%s", why);
 		return -EBUSY;
 	}
 	if (st->do_format) {

@@ -54,8 +54,6 @@ static int get_store(struct dm_target *ti, struct ckpt_target *t, const char *pa
 		t->store = NULL;
 		return fail(ti, "the store's device has no ckpt-store target", -EINVAL);
 	}
-	if (!READ_ONCE(t->store->active))
-		return fail(ti, "the store is not active: resume its device first", -ENODEV);
 	snprintf(dev, sizeof(dev), "%u:%u", MAJOR(t->store->bdev->bd_dev),
 		 MINOR(t->store->bdev->bd_dev));
 	r = dm_get_device(ti, dev, dm_table_get_mode(ti->table), &t->data_dev);

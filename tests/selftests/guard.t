@@ -151,9 +151,11 @@ guard "$file" damaged
 mark
 in_background
 ok 'a damaged block' until_true 10 log 'block cannot be used: its checksum is wrong; .* 241 seconds'
+ok 'a table that is loaded meanwhile' load st "$size" ckpt-store "$STORE 1 no_guard"
 guard "$file" state=1
 wait $!
 ok 'is left alone when somebody mends it' status_is held
+fails 'and that table is refused' EBUSY 'guard cannot change while the store is active' resume st
 rm -f $dm/st
 
 # ---- one who is overtaken ----
