@@ -159,6 +159,7 @@ for number in 0 4 4097 137438953480 9223372036854775808 18446744073709551608 184
 done
 m '' $e 'sectors cannot be' adopt_volume a 1
 m '' $e 'sectors cannot be' create_template a 137438953480
+m '' $e 'number of units, 4294967295 at most' low_water 4294967296
 m 'smaller' $e 'cannot shrink' resize_volume blank 4088
 m 'smaller' $e 'sectors cannot be' resize_volume blank 0
 m 'unaligned' $e 'sectors cannot be' resize_volume blank 4100
@@ -253,12 +254,61 @@ damage "$ORIGIN" 1048576 1
 ok 'mended' volume disk "$osize" "$ORIGIN"
 ok 'it has what it had' holds $dm/disk 1 65536 $((osize * 512 - 65536))
 
+# One so small that all of it is looked at.
+create self-small 1024 linear "$SMALL 0" || bail "$err $out"
+message st adopt_volume small 1024 && volume small 1024 $dm/self-small &&
+	message st checkpoint c1 standard small && remove small || bail "$err $out"
+damage $dm/self-small 300000 1
+fails 'another content of a small origin' EINVAL 'does not hold what the base' \
+	volume small 1024 $dm/self-small
+damage $dm/self-small 300000 1
+ok 'mended, too' volume small 1024 $dm/self-small
+remove small
+message st delete_checkpoint small@c1 && message st delete_volume small || bail "$err $out"
+remove self-small
+
 # The device of a live store cannot be exchanged.
 watch=
 refused "another device's table" '*' '.' $size ckpt-store "$OTHER 1 format"
 ok 'and so does its volume' timeout 20 dd if=$dm/disk of=/dev/null bs=4k count=16 iflag=direct status=none
 remove disk st
 watch=
+
+# ---- a store that is not active ----
+
+create self-idle $size linear "$OTHER 0" && load self-idle $size ckpt-store "$OTHER" || bail "$err $out"
+fails 'it is not resumed' ENODEV 'there is no store on this device' resume self-idle
+status self-idle
+is 'its status says nothing' "$out" "0 $size ckpt-store -"
+fails 'it has no message' ENODEV 'not active: resume its device first' message self-idle list
+no_device 'nor volumes' EINVAL 'has no ckpt-store target' 4096 ckpt "$dm/self-idle blank"
+remove self-idle
+
+# ---- wrong sizes ----
+
+no_device 'a table shorter than the store' EINVAL 'so its table cannot have only' \
+	$((size - 8)) ckpt-store "$STORE"
+most=4398046511104
+create self-huge $size linear "$STORE 0" &&
+	load_pieces self-huge 0 $size linear "$STORE 0" $size $((most + 8 - size)) zero '' &&
+	resume self-huge || bail "$err $out"
+no_device 'more than a store can be' EINVAL "a store has $most sectors at most" \
+	$((most + 8)) ckpt-store $dm/self-huge
+remove self-huge
+
+store st "$OTHER" 64 '3 format block_size 1'
+message st adopt_volume o 2048
+loop_sectors "$SMALL" 4096
+no_device 'an origin with sectors larger than blocks' EINVAL 'smaller than the sectors of the origin' \
+	2048 ckpt "$dm/st o $SMALL"
+loop_sectors "$SMALL" 512
+remove st
+loop_sectors "$OTHER" 4096
+no_device 'a store with sectors larger than blocks' EINVAL 'belongs on one with smaller sectors' \
+	$size ckpt-store "$OTHER"
+no_device 'nor is it made' EINVAL 'less than a sector of the store device' \
+	$size ckpt-store "$OTHER 3 format block_size 1"
+loop_sectors "$OTHER" 512
 
 # ---- superblocks ----
 

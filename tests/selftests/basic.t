@@ -71,6 +71,9 @@ ok 'checkpoint of the clone' message st checkpoint c1 offline fresh
 status disk
 like 'a volume with a checkpoint is layered' "$out" "^0 16384 ckpt $disk_uuid rw layered 1 0 16384\$"
 fill $dm/disk 6 $((U / 2)) $U
+flush $dm/disk
+message st estimate disk@c1
+is 'to delete what is below copies what is above' "$out" "$((U / 4096)) $((U / 4096))"
 fill $dm/blank 7 $((4 * U)) $((2 * U))
 fill $dm/fresh 8 $((U + 4096)) 4096
 ok 'the second checkpoint' message st checkpoint c2 recovery disk
@@ -103,6 +106,9 @@ ok 'blank has both' holds $dm/blank 7 $((4 * U)) $((2 * U))
 ok 'f1 has what fresh had' holds $dm/f1 5 $U 65536
 ok 'fresh has what it has now' holds $dm/fresh 8 $((U + 4096)) 4096
 nok 'a view cannot be written' fill $dm/d1 1 0 4096
+ok 'but flushed' sync $dm/d1
+nok 'nor can a store' fill $dm/st 1 0 4096
+ok 'which reads as zeros' holds $dm/st zeros 0 4096
 like 'it is read-only' "$(blockdev --getro $dm/d1)" 1
 status d2
 like 'status of a view' "$out" "^0 16384 ckpt $disk_uuid ro layered 1 $n 16384\$"

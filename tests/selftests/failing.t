@@ -117,6 +117,45 @@ ok 'activated again it is merged' settle
 remove disk
 ok 'the origin has it all' holds $dm/self-origin 8 2097152 1048576
 volume disk 16384 $dm/self-origin || bail "$err $out"
+
+# ---- it fails while its volume writes through to it ----
+
+message st checkpoint c2 standard disk
+fill $dm/disk 6 0 4194304
+message st merge rate 2000
+message st delete_checkpoint disk@c2
+ok 'a merge into it begins' until_true 20 merge_is base
+# So that no batch of it flushes what is written now.
+message st merge pause
+ok 'and is paused' until_true 20 merge_is paused
+ok 'what is written goes there' fill $dm/disk 7 3145728 65536
+below self-origin "$ORIGIN" flakey
+nok 'nothing is flushed' flush $dm/disk
+nok 'nor written' fill $dm/disk 8 3211264 4096
+ok 'what was, is read' holds $dm/disk 7 3145728 65536
+below self-origin "$ORIGIN" linear
+ok 'then it is flushed' flush $dm/disk
+is 'the store has nothing to do with it' "$(field $f_mode)" rw
+again
+ok 'activated again it is merged' settle
+ok 'and all is there' eval 'holds $dm/disk 6 0 3145728 && holds $dm/disk 7 3145728 65536 &&
+	holds $dm/disk 6 3215360 978944'
+
+# ---- it is gone when its volume is closed, or opened ----
+
+message st checkpoint c3 standard disk
+load self-origin 16384 error '' && suspend self-origin noflush nolockfs && resume self-origin ||
+	bail "$err $out"
+ok 'its volume is closed all the same' remove disk
+fails 'without it its volume is not opened' EIO 'cannot be read, so whether it is that of volume disk' \
+	volume disk 16384 $dm/self-origin
+below self-origin "$ORIGIN" linear
+ok 'and with it is' volume disk 16384 $dm/self-origin
+message st delete_checkpoint disk@c3
+ok 'it passes through again' settle
+
+# ---- it fails while its volume passes through to it ----
+
 below self-origin "$ORIGIN" flakey
 nok 'one that is passed through to fails as it does itself' fill $dm/disk 1 0 4096
 nok 'and its flush' flush $dm/disk

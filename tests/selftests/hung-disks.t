@@ -52,6 +52,14 @@ sleep 0.5
 ok 'a write that is to be durable waits for it' running $writer
 ok 'the status does not' eval 'timeout 20 dmsetup status st >/dev/null'
 ok 'nor the table' eval 'timeout 20 dmsetup table st >/dev/null'
+dmsetup suspend --nolockfs v >/dev/null 2>&1 &
+suspender=$!
+sleep 0.5
+ok 'to suspend the volume does' running $suspender
+kill $suspender
+ok 'and can be given up' until_true 20 has_ended $suspender
+info v
+like 'as if nobody had tried' "$out" '^active '
 ok 'nor reads of an origin' timeout 20 dd if=$dm/self-origin of=/dev/null bs=4k count=1 status=none
 dmsetup message st 0 checkpoint c2 standard v >/dev/null &
 taker=$!
