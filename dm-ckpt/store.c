@@ -195,7 +195,8 @@ static int read_super(struct ckpt_store *store)
 			 bdev_logical_block_size(store->bdev));
 		return -EINVAL;
 	}
-	if (le64_to_cpu(store->super->features_ro) & ~CKPT_FEATURES_RO) {
+	store->only_read = le64_to_cpu(store->super->features_ro) & ~CKPT_FEATURES_RO;
+	if (store->only_read) {
 		ckpt_log(warn, store, "it uses features that are not known here and is read-only");
 		store->options.read_only = true;
 	}

@@ -99,6 +99,7 @@ struct ckpt_store {
 	struct rw_semaphore chain;	/* see objects.h */
 	struct mutex commit;		/* of images, see node.h */
 
+	bool only_read;			/* has features that forbid to write; before it is active */
 	bool active;			/* replayed; objects are there */
 	bool stopping;			/* is to be suspended: nothing new begins */
 	bool suspended;			/* no change of metadata now */

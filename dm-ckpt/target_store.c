@@ -179,7 +179,7 @@ static char *active_error(struct dm_target *ti, const struct store_table *st)
 		return NULL;
 	if (st->do_format)
 		return "the store is active and cannot be formatted";
-	if (store->options.read_only != st->options.read_only)
+	if (store->options.read_only != (st->options.read_only || store->only_read))
 		return "read_only cannot change while the store is active";
 	if (guard_differs(&store->options, &st->options))
 		return "the guard cannot change while the store is active";
@@ -272,6 +272,7 @@ static int store_preresume(struct dm_target *ti)
 {
 	struct store_table *st = ti->private;
 	struct ckpt_store *store = st->store;
+	struct ckpt_options options = st->options;
 	const char *why = active_error(ti, st);
 	int r;
 
@@ -279,6 +280,8 @@ static int store_preresume(struct dm_target *ti)
 		ckpt_log(err, store, "%s", why);
 		return -EBUSY;
 	}
+	/* Not what the table says. */
+	options.read_only |= READ_ONCE(store->active) && store->only_read;
 	if (st->do_format) {
 		r = ckpt_super_format(st->dev->bdev, ti->len, &st->format);
 		if (r)
@@ -286,7 +289,7 @@ static int store_preresume(struct dm_target *ti)
 		st->do_format = false;
 	}
 	/* Each is a word, or less, at a place of its own: readers see the old or the new one. */
-	data_race(store->options = st->options);
+	data_race(store->options = options);
 	return ckpt_store_activate(store, ti->len);
 }
 

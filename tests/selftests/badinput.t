@@ -362,6 +362,11 @@ patched 'records with another checksum' 120 12345678 'ckpt: '
 patch_super "$STORE" 48 0000000000000080
 create st $size ckpt-store "$STORE"
 is 'an unknown feature that forbids writing: read-only' "$(field $f_mode)" ro
+ok 'suspended and resumed' eval 'suspend st && resume st'
+is 'it is that still' "$(field $f_mode)" ro
+ok 'its table is loaded again' eval 'load st $size ckpt-store "$STORE" && suspend st && resume st'
+is 'and changes nothing' "$(field $f_mode)" ro
+fails 'nor can anything else' EROFS 'ckpt: ' message st create_volume a 8
 remove st
 dd if="$work/copy" of="$STORE" bs=1M count=2 conv=fsync status=none
 patch_super "$STORE" 40 0000000000000080
