@@ -14,7 +14,7 @@ CASES = [('4 KiB random read', 'randread', '4k'), ('4 KiB random write', 'randwr
 def fio(disk, rw, bs, mib, seconds=0, number=0, jobs=1):
     """Transfers in a second: for so many seconds, or so many of them."""
     os.environ.update(BENCH_DISK=disk, BENCH_RW=rw, BENCH_BS=bs, BENCH_SIZE='%dm' % mib,
-                      BENCH_SECONDS=str(seconds or 60), BENCH_NUMBER=str(number),
+                      BENCH_SECONDS='%dms' % (1000 * (seconds or 60)), BENCH_NUMBER=str(number),
                       BENCH_TIMED='0' if number else '1', BENCH_JOBS=str(jobs))
     out = machine.run('fio', '--output-format=json', JOB)
     job = json.loads(out[out.index('{'):])['jobs'][0]

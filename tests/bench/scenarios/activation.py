@@ -40,8 +40,8 @@ def activate(disk):
 
 
 def run(bench):
-    store, crashed, again = machine.ram_disks(3, 384)
-    number = 100 if bench.quick else 1000
+    store, crashed, again = machine.ram_disks(3, 192 if bench.quick else 384)
+    number, repeat = (100, 1) if bench.quick else (1000, bench.repeat)
     cases = (('empty', lambda disk: None), ('full journal', fill_journal),
              ('%d checkpoints' % number, lambda disk: many(number)))
     for what, prepare in cases:
@@ -53,7 +53,7 @@ def run(bench):
         copy(store, crashed)
         machine.clean()
         found = []
-        for _ in range(bench.repeat):
+        for _ in range(repeat):
             copy(crashed, again)    # anew, as what was replayed has been changed since
             found.append(activate(again))
             machine.clean()

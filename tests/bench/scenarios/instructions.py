@@ -30,7 +30,10 @@ def run(bench):
     machine.ram_disks(2, 512)
     bench.linear = {}
     add(bench, counting.plain())
-    add(bench, counting.checkpointed())
+    # Quick: those of which there are two take the same twice, or three times as long.
+    kinds = systems.CHECKPOINTED
+    add(bench, counting.checkpointed(
+        [systems.Ckpt, systems.Thin, systems.Snapshot] if bench.quick else kinds))
     depths = DEPTHS[::4] if bench.quick else DEPTHS
     first = None
     for situation, direction, system, values in counting.chain(depths):

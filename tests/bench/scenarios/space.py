@@ -111,8 +111,8 @@ def scattered(bench, number):
 
 
 def run(bench):
-    machine.ram_disks(2, 1100)
-    mapped(bench, systems.STORE, 512)
+    machine.ram_disks(2, 768 if bench.quick else 1100)
+    mapped(bench, systems.STORE, 256 if bench.quick else 512)
     scattered(bench, 2000)
     # As large as a store has to be to keep as many dirty nodes as any may, and more.  Their memory
     # comes as they are written.

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What fio gets through each system, by target.fio: without a checkpoint, the first writes after
 one, and when all has been written since; on devices of memory, and once on a modelled disk
-(null_blk, which answers after 100 us); and reads through 1 and 64 layers. In random order. qcow2
-runs in QEMU's own process: it is exported as a block device, and measured once more by `qemu-img
-bench`, beside raw and a volume of ours."""
+(null_blk, which answers after 100 us); and reads through 1, 64 and 256 layers, warm, and cold: when
+the store has just been opened, with nothing of it in memory. In random order. qcow2 runs in QEMU's
+own process: it is exported as a block device, and measured once more by `qemu-img bench`, beside raw
+and a volume of ours."""
 
 import random
 import re
@@ -12,9 +13,11 @@ import statistics
 import machine
 import systems
 import target
+from machine import agent
 
 MIB = 96
 DEPTH_MIB = 8
+DEPTHS = 1, 64, 256
 DISK_US = 100
 FIRST = 4096            # first writes, of as many blocks; fewer than there are
 QCOW2 = {'qcow2': 'cluster_size=64k', 'qcow2, subclusters': 'cluster_size=128k,extended_l2=on'}
@@ -28,18 +31,18 @@ TIMES = {'dm-thin': 5, 'dm-thin, no zeroing': 5, 'dm-snapshot 4k': 5, 'dm-snapsh
          'qcow2, subclusters': 1.5}
 
 
-def cases(disk, what, name, seconds, some, found):
-    for case, rw, bs in target.CASES[:2] if some else target.CASES:
+def cases(disk, what, name, seconds, small, found):
+    for case, rw, bs in target.CASES[:2] if small else target.CASES:
         found.setdefault((what, case, name), []).append(target.fio(disk, rw, bs, MIB, seconds))
 
 
-def plain(kind, seconds, some, found):
+def plain(kind, seconds, small, found):
     system = kind()
-    cases(system.create(MIB), 'no checkpoint', system.name, seconds, some, found)
+    cases(system.create(MIB), 'no checkpoint', system.name, seconds, small, found)
     machine.clean()
 
 
-def checkpointed(kind, seconds, some, found):
+def checkpointed(kind, seconds, small, found):
     system = kind()
     disk = system.create(MIB)
     if hasattr(system, 'checkpoint'):
@@ -47,7 +50,7 @@ def checkpointed(kind, seconds, some, found):
     found.setdefault(('first touch', '4 KiB random write', system.name), []).append(
         target.fio(disk, 'randwrite', '4k', MIB, number=FIRST))
     machine.fill(disk, 0, MIB << 20)
-    cases(disk, 'steady', system.name, seconds, some, found)
+    cases(disk, 'steady', system.name, seconds, small, found)
     machine.clean()
 
 
@@ -92,7 +95,29 @@ def volume_images(found):
     machine.clean()
 
 
-def chain(seconds, repeat, depths=(1, 64)):
+def reads_through(depth, disk, seconds, found):
+    """Reads through so many layers, each time of a store that has just been opened, and then of the
+    same with all in memory: random ones, and front to back."""
+    number = (DEPTH_MIB << 8) // 4
+    agent.do_remove('disk', machine.STORE)
+    machine.activate(systems.STORE, 'disk', DEPTH_MIB)
+    found.setdefault((depth, 'cold random read'), []).append(
+        target.fio(disk, 'randread', '4k', DEPTH_MIB, number=number))
+    found.setdefault((depth, 'random read of as many'), []).append(
+        target.fio(disk, 'randread', '4k', DEPTH_MIB, number=number))
+    agent.do_remove('disk', machine.STORE)
+    machine.activate(systems.STORE, 'disk', DEPTH_MIB)
+    for what in 'cold scan', 'scan':
+        found.setdefault((depth, what), []).append(machine.scan(disk, DEPTH_MIB))
+    found.setdefault((depth, 'random read'), []).append(
+        target.fio(disk, 'randread', '4k', DEPTH_MIB, seconds))
+
+
+def chain(seconds, repeat, depths=DEPTHS):
+    """Each of the layers has a random tenth of the blocks."""
+    disk = systems.Linear().create(DEPTH_MIB)
+    linear = [machine.scan(disk, DEPTH_MIB) for _ in range(repeat)]
+    machine.clean()
     system = systems.Ckpt()
     disk = system.create(DEPTH_MIB)
     done, found = 0, {}
@@ -103,11 +128,20 @@ def chain(seconds, repeat, depths=(1, 64)):
             machine.scatter(disk, [b << 12 for b in random.Random(i).sample(
                 range(blocks), blocks // 10)])
         done = depth
-        target.fio(disk, 'randread', '4k', DEPTH_MIB, 1)
-        found[depth] = [target.fio(disk, 'randread', '4k', DEPTH_MIB, seconds)
-                        for _ in range(repeat)]
+        for _ in range(repeat):
+            reads_through(depth, disk, seconds, found)
     machine.clean()
-    return found
+    return found, linear
+
+
+def report_chain(bench, found, linear):
+    for depth in sorted({depth for depth, _ in found}):
+        def add(what, unit, *peer, depth=depth):
+            bench.add('dm-ckpt', 'depth %d, %s' % (depth, what), unit, found[depth, what], *peer)
+        add('random read', 'I/O/s', found[1, 'random read'], 'depth 1', .97)
+        add('cold random read', 'I/O/s', found[depth, 'random read of as many'], 'warm')
+        add('cold scan', 'MiB/s', found[depth, 'scan'], 'warm', .8)
+        add('scan', 'MiB/s', linear, 'dm-linear')
 
 
 def report(bench, where, found, linear, peers):
@@ -127,36 +161,35 @@ def report(bench, where, found, linear, peers):
                 bench.add(name, metric, 'I/O/s', values, found[what, case, peer], peer, TIMES[peer])
 
 
-def measure(bench, where, peers, some):
-    seconds = 1 if bench.quick else 3
+def measure(bench, where, peers, small, repeat):
+    """@small: no transfers of 1 MiB.  If quick, peers are measured once, and without those."""
+    seconds = .5 if bench.quick else 3
     found = {}
-    todo = [(plain, kind) for kind in systems.PLAIN]
-    todo += [(checkpointed, kind) for kind in [systems.Linear, systems.Ckpt, *peers]]
-    for _ in range(2 if some else bench.repeat):
-        random.shuffle(todo)
-        for what, kind in todo:
-            what(kind, seconds, some, found)
+    todo = [(plain, kind, small) for kind in systems.PLAIN]
+    todo += [(checkpointed, kind, small) for kind in (systems.Linear, systems.Ckpt)]
+    others = [(checkpointed, kind, small or bench.quick) for kind in peers]
+    for i in range(repeat):
+        turn = todo + (others if not i or not bench.quick else [])
+        random.shuffle(turn)
+        for what, kind, less in turn:
+            what(kind, seconds, less, found)
     report(bench, where, found, 'dm-linear', [kind.name for kind in peers])
 
 
 def run(bench):
     machine.ram_disks(2, 512)
-    peers = systems.CHECKPOINTED[1:] + systems.EXPORTED
-    if bench.quick:
-        peers = [systems.Thin, *systems.EXPORTED]
-    measure(bench, '', peers, bench.quick)
+    repeat = 1 if bench.quick else bench.repeat
+    peers = [systems.Thin] if bench.quick else systems.CHECKPOINTED[1:]
+    measure(bench, '', peers + systems.EXPORTED, False, 2 if bench.quick else repeat)
     found = {}
     todo = [(images, name) for name in ['raw, by QEMU', *QCOW2]] + [(volume_images,)]
-    for _ in range(bench.repeat):
+    for _ in range(repeat):
         random.shuffle(todo)
         for what, *args in todo:
             what(*args, found)
     report(bench, 'by QEMU: ', found, 'raw, by QEMU', list(QCOW2))
-    deep = chain(1 if bench.quick else 3, bench.repeat)
-    for depth, values in deep.items():
-        bench.add('dm-ckpt', 'depth %d, random read' % depth, 'I/O/s', values, deep[1], 'depth 1',
-                  .97)
+    report_chain(bench, *chain(.5 if bench.quick else 3, repeat))
     if not bench.quick:
         with machine.null_disks(2, 512, irqmode=2, completion_nsec=DISK_US * 1000) as disks, \
                 systems.on(*disks):
-            measure(bench, 'modelled disk: ', [systems.Thin], True)
+            measure(bench, 'modelled disk: ', [systems.Thin], True, 2)
