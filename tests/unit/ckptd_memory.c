@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Memory images: what was written is read back, and nothing else ever is. */
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "test.h"
@@ -117,6 +121,93 @@ static void zeros_cost_nothing(void **state)
 	assert_true(st.st_size < 64 * 100);
 	memory_discard(image);
 	assert_int_equal(access(temporary, F_OK), -1);
+	free(bytes);
+}
+
+/* Bytes of a file that are in the host's page cache. */
+static size_t cached(const char *path)
+{
+	static unsigned char in[65536];
+	int fd = open(path, O_RDONLY);
+	size_t size, count = 0;
+	struct stat st;
+	void *at;
+
+	if (fd < 0)
+		return 0;
+	assert_int_equal(fstat(fd, &st), 0);
+	size = (size_t)st.st_size;
+	at = size ? mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+	close(fd);
+	if (at == MAP_FAILED)
+		return 0;
+	assert_true(size / 4096 < sizeof(in));
+	assert_int_equal(mincore(at, size, in), 0);
+	munmap(at, size);
+	for (size_t i = 0; i < (size + 4095) / 4096; i++)
+		count += in[i] & 1;
+	return 4096 * count;
+}
+
+struct watch {
+	pthread_t thread;
+	const char *path;
+	size_t most;			/* bytes of it that were cached */
+	atomic_bool is_over;
+};
+
+static void *watch(void *arg)
+{
+	struct watch *w = arg;
+
+	while (!atomic_load(&w->is_over)) {
+		size_t now = cached(w->path);
+
+		w->most = now > w->most ? now : w->most;
+		usleep(1000);
+	}
+	return NULL;
+}
+
+static void watch_begin(struct watch *w)
+{
+	assert_int_equal(pthread_create(&w->thread, NULL, watch, w), 0);
+}
+
+/* It was seen, and at no time much of it. */
+static void watch_end(struct watch *w, const char *what)
+{
+	atomic_store(&w->is_over, true);
+	pthread_join(w->thread, NULL);
+	print_message("# %s: at most %zu MiB were cached, %zu KiB in the end\n", what,
+		      w->most >> 20, cached(image) >> 10);
+	assert_in_range(w->most, 1, 40 << 20);
+	assert_true(cached(image) < 1 << 20);
+}
+
+/* An image is written and read once: whatever else was cached is worth more. */
+static void the_cache_is_not_flooded(void **state)
+{
+	size_t size = 96 * MEMORY_FRAME;
+	char *bytes = malloc(size);
+	struct ckpt_error e;
+	struct watch writing = { .path = temporary }, reading = { .path = image };
+	struct statfs fs;
+
+	(void)state;
+	assert_int_equal(statfs(folder, &fs), 0);
+	if (fs.f_type == TMPFS_MAGIC)
+		skip();
+	for (size_t i = 0; i < size / sizeof(int); i++)
+		((int *)bytes)[i] = rand();
+	watch_begin(&writing);
+	assert_int_equal(pack(bytes, size, &e), CKPT_DONE);
+	assert_int_equal(memory_publish(image, &e), CKPT_DONE);
+	watch_end(&writing, "written");
+	watch_begin(&reading);
+	assert_int_equal(unpack(&e), CKPT_DONE);
+	watch_end(&reading, "read");
+	unlink(image);
 	free(bytes);
 }
 
@@ -239,6 +330,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(there_and_back),
 		cmocka_unit_test(zeros_cost_nothing),
+		cmocka_unit_test(the_cache_is_not_flooded),
 		cmocka_unit_test(every_damage_is_found),
 		cmocka_unit_test(nothing_is_no_image),
 		cmocka_unit_test(cancelled),

@@ -166,7 +166,8 @@ static enum ckpt_result give_frame(struct image *m, uint64_t i, int out)
 		return ckpt_fail(m->e, CKPT_FAILED, "the memory image was cancelled");
 	if (get(m, where, m->packed, packed))
 		return m->e->result;
-	posix_fadvise(m->fd, (off_t)where, packed, POSIX_FADV_DONTNEED);
+	/* All so far: what a range has only a part of is kept, and that may be more than a frame. */
+	posix_fadvise(m->fd, 0, (off_t)(where + packed), POSIX_FADV_DONTNEED);
 	if (le32_to_cpu(m->entry[i].crc) != ~crc32c(~0u, m->packed, packed))
 		return ckpt_fail(m->e, CKPT_INTEGRITY,
 				 "memory image %s is damaged: frame %llu at byte %llu has a wrong checksum",
@@ -200,6 +201,7 @@ enum ckpt_result memory_read(const char *path, int out, struct memory_control *c
 		control->total = m.stream;
 	for (uint64_t i = 0; !result && i < m.frames; i++)
 		result = give_frame(&m, i, out);
+	posix_fadvise(m.fd, 0, 0, POSIX_FADV_DONTNEED);
 	close(m.fd);
 	ZSTD_freeDCtx(m.zstd);
 	free(m.raw);
