@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "clock.h"
 #include "reach.h"
 
 #define SENTINEL	0xff
@@ -18,16 +19,13 @@
 struct talk {
 	struct agent *a;
 	const char *command;
-	uint64_t until;			/* milliseconds of CLOCK_MONOTONIC */
+	uint64_t until;			/* milliseconds, as of now_ms() */
 	struct ckpt_error *e;
 };
 
 static uint64_t now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return clock_us() / 1000;
 }
 
 void agent_use(struct agent *a, int fd)

@@ -14,20 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "capture_inside.h"
+#include "clock.h"
 #include "json_stream.h"
 #include "points.h"
-
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 void capture_call(struct capture *c, const char *command, struct json_object *arguments, qmp_fn fn)
 {
@@ -132,7 +124,7 @@ static bool went_wrong(struct capture *c, const struct ckpt_error *e)
 
 static bool take_disks(struct capture *c)
 {
-	uint64_t begin = now_us();
+	uint64_t begin = clock_us();
 	struct ckpt_error e = { 0 };
 
 	if (c->ops->disks(c->arg, &e)) {
@@ -140,7 +132,7 @@ static bool take_disks(struct capture *c)
 		return false;
 	}
 	c->has_disks = true;
-	c->state.disks_us = now_us() - begin;
+	c->state.disks_us = clock_us() - begin;
 	return true;
 }
 
@@ -478,7 +470,7 @@ static void on_amount(void *arg, struct json_object *value, const struct ckpt_er
 static void look_at_progress(struct capture *c)
 {
 	const struct memory_control *control;
-	uint64_t stream, now = now_us();
+	uint64_t stream, now = clock_us();
 	struct ckpt_error e;
 
 	if (!c->pump)
@@ -556,7 +548,7 @@ struct capture *capture_start(sd_event *event, int monitor, const char *image,
 	*c = (struct capture){
 		.event = event, .ops = ops, .arg = arg, .pipe = -1, .image = strdup(image), .state.way = "",
 		.bandwidth = -1,
-		.moved_us = now_us(),
+		.moved_us = clock_us(),
 	};
 	err = set_up(c, event, monitor);
 	if (!err) {

@@ -5,18 +5,10 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "capture_inside.h"
+#include "clock.h"
 #include "json_stream.h"
-
-static uint64_t seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec;
-}
 
 bool capture_is_migrating(struct json_object *value)
 {
@@ -95,7 +87,7 @@ static bool connect_again(struct capture *c)
 
 void capture_recover(struct capture *c)
 {
-	if (seconds() - c->failed_at > CAPTURE_RECOVER_SECONDS) {
+	if (clock_seconds() - c->failed_at > CAPTURE_RECOVER_SECONDS) {
 		ckpt_fail(&c->error, c->error.result,
 			  "%.700s; and QEMU cannot be brought to have the guest run: look at its monitor",
 			  c->error.text);
@@ -118,7 +110,7 @@ void capture_fail(struct capture *c, const struct ckpt_error *e)
 		return;
 	c->phase = CAPTURE_RECOVERING;
 	c->error = *e;
-	c->failed_at = seconds();
+	c->failed_at = clock_seconds();
 	/* What QEMU still writes is read away, so that it comes to an end. */
 	pump_free(c->pump);
 	c->pump = NULL;
@@ -166,7 +158,7 @@ static int start_rescue(struct rescue *r, bool is_background)
 		.event = r->event, .ops = &ops, .arg = r, .pipe = -1, .state.way = "",
 		.bandwidth = -1, .phase = CAPTURE_RECOVERING, .was_running = true,
 		/* A capture would have longer. */
-		.failed_at = seconds() - CAPTURE_RECOVER_SECONDS + CAPTURE_RESCUE_SECONDS,
+		.failed_at = clock_seconds() - CAPTURE_RECOVER_SECONDS + CAPTURE_RESCUE_SECONDS,
 	};
 	ckpt_fail(&c->error, CKPT_FAILED, "ckptd was killed over a checkpoint of a guest");
 	err = sd_event_add_time_relative(r->event, &c->tick, CLOCK_MONOTONIC, 0, 0, capture_tick,

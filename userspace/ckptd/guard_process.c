@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "clock.h"
 #include "guard_inside.h"
 
 #define ANSWER_MS	(GUARD_ANSWER_SECONDS * 1000)
@@ -37,14 +38,6 @@ static void say(struct process *p, int what, const struct ckpt_error *e)
 	if (!p->has_said)
 		send(GUARD_CONTROL, &m, sizeof(m), MSG_NOSIGNAL | MSG_DONTWAIT);
 	p->has_said = what == GUARD_ENDED || p->has_said;
-}
-
-static uint64_t now_seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec;
 }
 
 /* The first failure is what counts, those of clearing up after it do not. */
@@ -97,16 +90,16 @@ static void say_it_lasts(struct process *p)
  */
 static bool thaw_all(struct process *p, bool thaw, int64_t *count)
 {
-	uint64_t begin = now_seconds();
+	uint64_t begin = clock_seconds();
 	unsigned int alone = 0;
 	struct ckpt_error e;
 
 	while (!is_thawed(p, thaw, count, &e)) {
 		note(p, &e);
 		alone = p->agent.fd < 0 && e.result == CKPT_NOT_FOUND ? alone + 1 : 0;
-		if (alone >= ALONE_TRIES || now_seconds() - begin >= p->stay)
+		if (alone >= ALONE_TRIES || clock_seconds() - begin >= p->stay)
 			return false;
-		if (now_seconds() - begin >= GUARD_THAW_SECONDS)
+		if (clock_seconds() - begin >= GUARD_THAW_SECONDS)
 			say_it_lasts(p);
 		thaw = true;
 		poll(NULL, 0, PAUSE_MS);

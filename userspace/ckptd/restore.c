@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent.h"
+#include "clock.h"
 #include "json_stream.h"
 #include "pump.h"
 #include "qmp.h"
@@ -23,16 +23,8 @@ struct restore {
 	int pipe;
 	bool run, verify, has_read, has_loaded, runs, is_cancelled;
 	uint64_t seen;
-	time_t moved;
+	uint64_t moved;			/* clock_seconds(), when @seen was less */
 };
-
-static time_t seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
-}
 
 static void end(struct restore *r, const struct ckpt_error *e)
 {
@@ -197,9 +189,9 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *arg)
 	control = pump_control(r->pump);
 	if (atomic_load(&control->stream) != r->seen) {
 		r->seen = atomic_load(&control->stream);
-		r->moved = seconds();
+		r->moved = clock_seconds();
 	}
-	if (seconds() - r->moved > RESTORE_STALL_SECONDS) {
+	if (clock_seconds() - r->moved > RESTORE_STALL_SECONDS) {
 		ckpt_fail(&e, CKPT_TIMEOUT, r->verify ?
 			  "the memory image cannot be read: nothing in %u s" :
 			  "QEMU does not take the guest's memory: nothing in %u s",
@@ -232,7 +224,7 @@ static struct restore *new_restore(const struct restore_ops *ops, void *arg)
 
 	if (!r)
 		abort();
-	*r = (struct restore){ .ops = ops, .arg = arg, .pipe = -1, .moved = seconds() };
+	*r = (struct restore){ .ops = ops, .arg = arg, .pipe = -1, .moved = clock_seconds() };
 	return r;
 }
 
