@@ -19,6 +19,7 @@ point = Points()
 # What the driver runs while the guest stands still: note all of its memory.
 NOTE = ("import sys; sys.path.insert(0, sys.argv[1]); from guest import *; m = Monitor(sys.argv[2]);"
         "m('pmemsave', val=0, size=RAM, filename=sys.argv[3])")
+HAS_KVM = {b'"enabled": false': b'"enabled": true'}
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -87,8 +88,8 @@ def damaged(guest):
     other.end()
 
 
-def refuse(guest, what, code, text, expected):
-    point(code != 0 and expected in text, f"{what}: said so")
+def refuse(guest, what, code, text, expected, but="\n"):
+    point(code != 0 and expected in text and but not in text, f"{what}: said so")
     point(guest.status() == "running" and guest.counts(), f"{what}: the guest runs on")
     point(not left(guest), f"{what}: nothing is left")
 
@@ -131,11 +132,12 @@ def killed():
 
 
 class Proxy:
-    """Between the driver and the monitor: cuts the first connection after a command, or says
-    that there is KVM."""
+    """Between the driver and the monitor: cuts the first connection after a command, or has
+    QEMU say something else than it does, as {what: instead}, from a command on."""
 
-    def __init__(self, guest, after=None, kvm=False):
-        self.path, self.to, self.after, self.kvm = guest.path("proxy"), guest.path("a"), after, kvm
+    def __init__(self, guest, after=None, says=(), since=None):
+        self.path, self.to, self.after = guest.path("proxy"), guest.path("a"), after
+        self.says, self.since = dict(says), since
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
         self.listener.listen()
@@ -155,6 +157,8 @@ class Proxy:
                 socket.send_fds(qemu, [data], fds)
                 for fd in fds:
                     os.close(fd)
+                if self.since and b'"%s"' % self.since.encode() in data:
+                    self.since = None
                 if cut and b'"%s"' % self.after.encode() in data:
                     cut = False
                     time.sleep(0.2)
@@ -166,8 +170,8 @@ class Proxy:
     def back(self, qemu, client):
         try:
             while data := qemu.recv(65536):
-                if self.kvm:
-                    data = data.replace(b'"enabled": false', b'"enabled": true')
+                for what, instead in () if self.since else self.says.items():
+                    data = data.replace(what, instead)
                 client.sendall(data)
         except OSError:
             pass
@@ -182,6 +186,23 @@ def cut():
         code, text = said(driver("capture", proxy.path, guest.path("image"), "sleep 1"))
         refuse(guest, f"a monitor that closes after '{command}'", code, text, "monitor")
         guest.end()
+
+
+def stopped_again():
+    """By somebody else, as soon as it runs again: that is his affair."""
+    guest = Guest()
+    guest.counts()
+    stamp = b', "timestamp": {"seconds": 1, "microseconds": 0}}'
+    proxy = Proxy(guest, says={b'"event": "RESUME"}': b'"event": "RESUME"}\r\n{"event": "STOP"' + stamp})
+    code, text = said(driver("capture", proxy.path, guest.path("image"), "true"))
+    point(code == 0 and "way background " in text, "a guest that is stopped once more by another: captured")
+    guest.end()
+    # As one whose disk is full does, however often it is told to.
+    guest = Guest()
+    guest.counts()
+    proxy = Proxy(guest, says={b'"status": "running"': b'"status": "io-error"'}, since="cont")
+    refuse(guest, "a guest that runs, and stops for its disk", *said(driver("capture", proxy.path, guest.path("image"), "false")), "were not taken", "cannot be brought")
+    guest.end()
 
 
 def has_kvm():
@@ -207,7 +228,7 @@ def live(what, accel, program=DRIVER, kvm=False):
         guest.monitor("migrate-set-parameters", **{"downtime-limit": 1})
         taking = note(guest, "then").replace("RAM", str(128 << 20))
         again(guest)
-        path = Proxy(guest, kvm=True).path if kvm else guest.path("a")
+        path = Proxy(guest, says=HAS_KVM).path if kvm else guest.path("a")
         process = driver("capture", path, guest.path("image"), taking, program=program)
         until(lambda: guest.monitor("query-migrate").get("status") == "active", 20)
         guest.monitor("migrate-set-parameters", **{"max-bandwidth": 32 << 20})
@@ -282,5 +303,6 @@ else:
 failures()
 killed()
 cut()
+stopped_again()
 strange()
 point.end()

@@ -393,21 +393,32 @@ static void on_migration(struct capture *c, const char *status)
 	}
 }
 
+static void on_resume(struct capture *c, uint64_t usec)
+{
+	c->runs_again = true;
+	if (c->stopped_us && usec > c->stopped_us)
+		c->state.standstill_us = usec - c->stopped_us;
+	if (c->phase == CAPTURE_RUNNING && c->ops->running)
+		c->ops->running(c->arg);
+	finish_if_all(c);
+}
+
+/*
+ * Only the first time that it runs after its disks were taken is ours.  It may be stopped once
+ * more while its memory is written, by a person, or by QEMU as a disk is full; and before that,
+ * where it is written live.
+ */
 static void on_event(void *arg, const char *name, struct json_object *data, uint64_t usec)
 {
 	const char *status = json_stream_text(data, "status");
 	struct capture *c = arg;
 
 	if (!strcmp(name, "STOP")) {
-		c->stopped_us = usec;
-		c->runs_again = false;
+		if (!c->runs_again)
+			c->stopped_us = usec;
 	} else if (!strcmp(name, "RESUME")) {
-		c->runs_again = true;
-		if (c->stopped_us && usec > c->stopped_us)
-			c->state.standstill_us = usec - c->stopped_us;
-		if (c->phase == CAPTURE_RUNNING && c->has_disks && c->ops->running)
-			c->ops->running(c->arg);
-		finish_if_all(c);
+		if (c->has_disks && !c->runs_again)
+			on_resume(c, usec);
 	} else if (!strcmp(name, "MIGRATION") && status && c->phase == CAPTURE_RUNNING) {
 		on_migration(c, status);
 	}

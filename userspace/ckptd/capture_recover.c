@@ -48,6 +48,13 @@ static void on_cont(void *arg, struct json_object *value, const struct ckpt_erro
 	c->is_asking = false;
 }
 
+/* Also what it is only when it was told to run, and did. */
+static bool has_run(const char *status)
+{
+	return !strcmp(status, "running") || !strcmp(status, "shutdown") ||
+	       !strcmp(status, "io-error");
+}
+
 static void on_status(void *arg, struct json_object *value, const struct ckpt_error *e)
 {
 	const char *status = json_stream_text(value, "status");
@@ -55,7 +62,7 @@ static void on_status(void *arg, struct json_object *value, const struct ckpt_er
 
 	if (e || !status) {
 		c->is_asking = false;
-	} else if (c->was_running && strcmp(status, "running") && strcmp(status, "shutdown")) {
+	} else if (c->was_running && !has_run(status)) {
 		capture_call(c, "cont", NULL, on_cont);
 	} else {
 		c->phase = CAPTURE_ENDING;
