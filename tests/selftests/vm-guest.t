@@ -26,7 +26,7 @@ is 'folders hold the memory, and no note of a guest that stands still' \
 
 out=$(ckptctl vm checkpoint --kind production run p1 2>&1)
 like 'production of a guest without an agent is standard' "$? $out" '^0 '
-like 'and says so' "$(ckptctl vm tree run --json)" 'production was asked for, but the guest agent does not answer'
+like 'and says so' "$(ckptctl vm tree run --json)" 'production was asked for, but no guest agent runs in it'
 ckptctl vm delete --yes run p1 >/dev/null
 
 # What is killed: the guest runs, and nothing is left of it, or all is there.

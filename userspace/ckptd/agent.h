@@ -21,9 +21,6 @@
 #include "json_stream.h"
 #include "libckpt/error.h"
 
-/* What QEMU calls its end of the socket, in a machine that we have started. */
-#define AGENT_CHARDEV	"ckpt-agent"
-
 struct agent {
 	int fd;				/* -1: not connected */
 	bool is_in_step;

@@ -24,6 +24,7 @@
 #include "operations.h"
 #include "params.h"
 #include "points.h"
+#include "port.h"
 #include "recover.h"
 #include "restore.h"
 #include "take.h"
@@ -39,8 +40,7 @@ struct back {
 	struct manifest m;		/* where to */
 	struct intent intent;
 	struct restore *restore;
-	bool is_agentless;		/* nobody in the guest sets its clock */
-	struct guard *guard;		/* while that is done */
+	struct guard *guard;		/* while the guest's clock is set */
 	char note[400];			/* what is not as usual, though it has gone back; or "" */
 	sd_event_source *again;
 	unsigned int tries;
@@ -200,11 +200,17 @@ static void set_clock(struct back *b)
 		 &e);
 }
 
-static void no_agent(void *arg)
+static void on_port(void *arg, bool is_shut)
 {
 	struct back *b = arg;
+	struct ckpt_error e;
 
-	b->is_agentless = true;
+	if (!is_shut) {
+		set_clock(b);
+		return;
+	}
+	ckpt_fail(&e, CKPT_NOT_FOUND, PORT_NO_AGENT);
+	on_clock(b, e.result, &e);
 }
 
 static void on_restored(void *arg, enum ckpt_result result, const struct ckpt_error *e)
@@ -219,19 +225,16 @@ static void on_restored(void *arg, enum ckpt_result result, const struct ckpt_er
 		return;
 	}
 	point(POINT_RESUMED);
-	if (b->is_agentless)
-		strcpy(b->note, "the guest's clock stands where it stood: no guest agent runs in it");
-	if (b->intent.paused || b->is_agentless)
+	if (b->intent.paused)
 		end(b, CKPT_DONE);
-	else
+	else if (!port_ask(b->job.daemon->event, &b->job.vm, on_port, b))
 		set_clock(b);
 }
 
 static void on_started(struct job *job, enum ckpt_result result)
 {
 	static const struct restore_ops ops = {
-		.progress = progress, .loaded = on_loaded, .no_agent = no_agent,
-		.done = on_restored,
+		.progress = progress, .loaded = on_loaded, .done = on_restored,
 	};
 	struct back *b = (struct back *)job;
 	char path[PATH_MAX];

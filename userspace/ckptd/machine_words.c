@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent.h"
 #include "folders.h"
 #include "machine.h"
 
@@ -80,9 +79,9 @@ char **machine_words(const struct vm_file *f, char path[VM_DISKS_MAX][PATH_MAX],
 	add_socket(&w, "-qmp", "unix:", f->qmp);
 	add(&w, "-device");
 	add(&w, "virtio-serial-pci,id=ckpt-serial");
-	add_socket(&w, "-chardev", "socket,id=" AGENT_CHARDEV ",path=", f->agent);
+	add_socket(&w, "-chardev", "socket,id=ckpt-agent,path=", f->agent);
 	add(&w, "-device");
-	add(&w, "virtserialport,bus=ckpt-serial.0,chardev=" AGENT_CHARDEV ",name=org.qemu.guest_agent.0");
+	add(&w, "virtserialport,bus=ckpt-serial.0,chardev=ckpt-agent,name=org.qemu.guest_agent.0");
 	add(&w, "-device");
 	add(&w, "vmgenid,guid=auto,id=ckpt-generation");
 	for (size_t i = 0; i < f->volumes.count; i++)

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent.h"
 #include "clock.h"
 #include "json_stream.h"
 #include "pump.h"
@@ -21,7 +20,7 @@ struct restore {
 	struct pump *pump;		/* NULL: there is nothing to read */
 	sd_event_source *tick;
 	int pipe;
-	bool run, verify, has_read, has_loaded, runs, is_cancelled;
+	bool run, verify, has_read, has_loaded, is_cancelled;
 	uint64_t seen;
 	uint64_t moved;			/* clock_seconds(), when @seen was less */
 };
@@ -47,39 +46,12 @@ static void call(struct restore *r, const char *command, struct json_object *arg
 	qmp_call(r->qmp, command, arguments, fd, RESTORE_ANSWER_SECONDS, fn);
 }
 
-static bool is_unused(struct json_object *chardev)
-{
-	const char *label = json_stream_text(chardev, "label");
-	struct json_object *open;
-
-	return label && !strcmp(label, AGENT_CHARDEV) &&
-	       json_object_object_get_ex(chardev, "frontend-open", &open) &&
-	       !json_object_get_boolean(open);
-}
-
-/* Whatever it says, the guest runs. */
-static void on_chardevs(void *arg, struct json_object *value, const struct ckpt_error *e)
-{
-	size_t n = !e && json_object_is_type(value, json_type_array) ?
-		   json_object_array_length(value) : 0;
-	struct restore *r = arg;
-
-	for (size_t i = 0; i < n; i++)
-		if (is_unused(json_object_array_get_idx(value, i)))
-			r->ops->no_agent(r->arg);
-	end(r, NULL);
-}
-
 static void on_cont(void *arg, struct json_object *value, const struct ckpt_error *e)
 {
 	struct restore *r = arg;
 
 	(void)value;
-	r->runs = !e;
-	if (e || !r->ops->no_agent)
-		end(r, e);
-	else
-		call(r, "query-chardev", NULL, -1, on_chardevs);
+	end(r, e);
 }
 
 /* It runs only when QEMU has all, and all of it was found right. */
@@ -169,7 +141,7 @@ static void on_closed(void *arg, const struct ckpt_error *e)
 {
 	struct restore *r = arg;
 
-	end(r, r->runs ? NULL : e);
+	end(r, e);
 }
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *arg)
@@ -184,7 +156,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *arg)
 		end(r, &e);
 		return 0;
 	}
-	if (!r->pump || r->runs)
+	if (!r->pump)
 		return 0;
 	control = pump_control(r->pump);
 	if (atomic_load(&control->stream) != r->seen) {

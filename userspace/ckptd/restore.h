@@ -26,11 +26,6 @@ struct restore_ops {
 	 */
 	enum ckpt_result (*loaded)(void *arg, struct ckpt_error *e);
 	/*
-	 * The guest runs, and no agent in it has its end of the socket open, so that none
-	 * need be waited for.  May be NULL.
-	 */
-	void (*no_agent)(void *arg);
-	/*
 	 * The guest runs (or is paused, if it was not to run), or @e says why not: then
 	 * nothing of it ever ran, and the caller is to end that QEMU.
 	 */

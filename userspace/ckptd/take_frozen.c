@@ -13,6 +13,7 @@
 #include "durable.h"
 #include "machine.h"
 #include "points.h"
+#include "port.h"
 #include "take.h"
 
 static const char note_name[] = "frozen";
@@ -113,7 +114,7 @@ static enum ckpt_result begin(struct taking *t)
 	return durable_write(path, text, strlen(text), 0600, false, e);
 }
 
-void take_frozen(struct taking *t)
+static void freeze(struct taking *t)
 {
 	static const struct guard_handlers handlers = { frozen, ended };
 	const struct vm_file *vm = &t->job->vm;
@@ -133,6 +134,39 @@ void take_frozen(struct taking *t)
 	}
 	t->job->part = t;
 	t->job->cancel = cancel;
+}
+
+/* Nothing has begun yet. */
+static void on_port(void *arg, bool is_shut)
+{
+	struct taking *t = arg;
+	struct ckpt_error e;
+
+	t->job->cancel = NULL;
+	t->job->part = NULL;
+	if (t->is_cancelled) {
+		take_finish(t, ckpt_fail(&t->job->error, CKPT_FAILED, "the checkpoint was cancelled"));
+	} else if (is_shut) {
+		ckpt_fail(&e, CKPT_NOT_FOUND, PORT_NO_AGENT);
+		fall_back(t, &e);
+	} else {
+		freeze(t);
+	}
+}
+
+static void cancel_early(struct job *job)
+{
+	struct taking *t = job->part;
+
+	t->is_cancelled = true;
+}
+
+void take_frozen(struct taking *t)
+{
+	t->job->part = t;
+	t->job->cancel = cancel_early;
+	if (!port_ask(t->job->daemon->event, &t->job->vm, on_port, t))
+		on_port(t, false);
 }
 
 void take_thaw(const struct vm_file *f, const char *id)
