@@ -88,7 +88,7 @@ is 'the disks are back' "$(ring one two)" "${at_r1#* }"
 cp "$work/good" "$image"
 rm "$image.away"
 sed -i 's/-m 16/-m 24/' "$work/conf/vm/run.conf"
-ctl 1 'QEMU does not take it' 'is off, and its disks have gone back to r1, but' apply --yes run r1
+ctl 1 'QEMU does not take it, and says why' 'is off, and its disks have gone back to r1, but.*pc.ram' apply --yes run r1
 sed -i 's/-m 24/-m 16/' "$work/conf/vm/run.conf"
 is 'it is off' "$(state)" off
 is 'its disks are back' "$(ring one two)" "${at_r1#* }"

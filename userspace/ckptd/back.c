@@ -39,6 +39,7 @@ struct back {
 	struct taking saving;		/* the present state; name NULL: that is lost */
 	struct manifest m;		/* where to */
 	struct intent intent;
+	struct said said;		/* by the QEMU that is given the memory */
 	struct restore *restore;
 	struct guard *guard;		/* while the guest's clock is set */
 	char note[400];			/* what is not as usual, though it has gone back; or "" */
@@ -56,6 +57,7 @@ static void free_back(struct job *job)
 
 	sd_event_source_disable_unref(b->again);
 	guard_free(b->guard);
+	said_end(&b->said);
 	disks_close(&b->disks);
 	free(b);
 }
@@ -160,10 +162,13 @@ static enum ckpt_result is_at(struct back *b, struct restore *restore, const cha
 static void on_failed_ended(struct job *job, enum ckpt_result result)
 {
 	struct back *b = (struct back *)job;
+	const char *words = said_words(&b->said);
 
 	if (result)
 		fprintf(stderr, SD_WARNING "%s\n", job->error.text);
 	job->error = b->why;
+	if (*words)
+		ckpt_fail(&job->error, b->why.result, "%.400s (%s)", b->why.text, words);
 	end(b, b->why.result);
 }
 
@@ -281,7 +286,7 @@ static void go_back(struct back *b)
 	if (result || !has_memory(b))
 		end(b, result);
 	else
-		machine_start(&b->job, &b->disks, true, on_started);
+		machine_start(&b->job, &b->disks, &b->said, on_started);
 }
 
 static void on_off(struct job *job, enum ckpt_result result);

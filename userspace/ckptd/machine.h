@@ -8,6 +8,7 @@
 
 #include "disks.h"
 #include "jobs.h"
+#include "said.h"
 #include "vm_file.h"
 
 #define MACHINE_START_SECONDS	120u	/* until QEMU has opened what it wants to */
@@ -33,10 +34,11 @@ enum ckpt_result machine_is_off(struct disks *d, const struct vm_file *f);
 typedef void (*machine_fn)(struct job *job, enum ckpt_result result);
 
 /*
- * Run QEMU with the machine's disks, which are opened if need be; @incoming has it wait for
- * a guest's memory (restore.h).  If the daemon is killed before that has ended, so is QEMU.
+ * Run QEMU with the machine's disks, which are opened if need be.  If the daemon is killed
+ * before that has ended, so is QEMU.  @incoming (or NULL) has it wait for a guest's memory
+ * (restore.h); what QEMU says when it does not like that is there, for said_end() in any case.
  */
-void machine_start(struct job *job, struct disks *d, bool incoming, machine_fn done);
+void machine_start(struct job *job, struct disks *d, struct said *incoming, machine_fn done);
 
 enum machine_end {
 	MACHINE_SHUT_DOWN,	/* the guest is to do it */

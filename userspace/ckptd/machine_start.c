@@ -17,10 +17,8 @@
 struct start {
 	struct job *job;
 	machine_fn done;
-	sd_event_source *child, *output, *late;
-	int fd;				/* QEMU's stderr */
-	char text[600];			/* the end of what it says */
-	size_t used;
+	sd_event_source *child, *late;
+	struct said own, *said;		/* QEMU's stderr, ours or the caller's */
 	bool is_killed;
 };
 
@@ -30,50 +28,10 @@ static void start_end(struct start *s, enum ckpt_result result)
 	machine_fn done = s->done;
 
 	sd_event_source_disable_unref(s->child);
-	sd_event_source_disable_unref(s->output);
 	sd_event_source_disable_unref(s->late);
-	if (s->fd >= 0)
-		close(s->fd);
+	said_end(&s->own);
 	free(s);
 	done(job, result);
-}
-
-/* What read() says. */
-static ssize_t read_output(struct start *s)
-{
-	char bytes[512];
-	ssize_t n = read(s->fd, bytes, sizeof(bytes));
-	size_t keep;
-
-	if (n <= 0)
-		return n;
-	keep = s->used + (size_t)n >= sizeof(s->text) ? sizeof(s->text) - 1 - (size_t)n : s->used;
-	memmove(s->text, s->text + s->used - keep, keep);
-	memcpy(s->text + keep, bytes, (size_t)n);
-	s->used = keep + (size_t)n;
-	s->text[s->used] = '\0';
-	return n;
-}
-
-static int on_output(sd_event_source *source, int fd, uint32_t events, void *arg)
-{
-	struct start *s = arg;
-
-	(void)fd;
-	(void)events;
-	if (!read_output(s))		/* its end */
-		sd_event_source_set_enabled(source, SD_EVENT_OFF);
-	return 0;
-}
-
-static const char *last_words(struct start *s)
-{
-	while (s->used && strchr("\r\n ", s->text[s->used - 1]))
-		s->text[--s->used] = '\0';
-	for (char *p = s->text; *p; p++)
-		if (*p == '\n' || *p == '\r')
-			*p = ' ';
-	return s->used ? s->text : "it says nothing";
 }
 
 static void too_late(struct start *s)
@@ -86,10 +44,9 @@ static void too_late(struct start *s)
 static int on_child(sd_event_source *source, const siginfo_t *info, void *arg)
 {
 	struct start *s = arg;
+	const char *words = said_words(s->said);
 
 	(void)source;
-	while (read_output(s) > 0)
-		;
 	if (info->si_code == CLD_EXITED && !info->si_status) {
 		start_end(s, CKPT_DONE);
 		return 0;
@@ -99,7 +56,7 @@ static int on_child(sd_event_source *source, const siginfo_t *info, void *arg)
 		return 0;
 	}
 	ckpt_fail(&s->job->error, CKPT_FAILED, "QEMU did not start machine %s: %s",
-		  s->job->vm.name, last_words(s));
+		  s->job->vm.name, *words ? words : "it says nothing");
 	start_end(s, CKPT_FAILED);
 	return 0;
 }
@@ -156,13 +113,15 @@ static enum ckpt_result fork_it(struct start *s, char **words)
 	pid = fork();
 	if (!pid)
 		run(words, pipes[1]);
+	err = errno;
 	close(pipes[1]);
-	s->fd = pipes[0];
-	if (pid < 0)
-		return ckpt_fail_errno(e, errno, "machine %s cannot be started", s->job->vm.name);
-	err = sd_event_add_child(event, &s->child, pid, WEXITED, on_child, s);
+	if (pid < 0) {
+		close(pipes[0]);
+		return ckpt_fail_errno(e, err, "machine %s cannot be started", s->job->vm.name);
+	}
+	err = said_begin(s->said, event, pipes[0]);
 	if (err >= 0)
-		err = sd_event_add_io(event, &s->output, s->fd, EPOLLIN, on_output, s);
+		err = sd_event_add_child(event, &s->child, pid, WEXITED, on_child, s);
 	if (err >= 0)
 		err = sd_event_add_time_relative(event, &s->late, CLOCK_MONOTONIC,
 						 MACHINE_START_SECONDS * SECOND, SECOND, on_late, s);
@@ -172,7 +131,7 @@ static enum ckpt_result fork_it(struct start *s, char **words)
 	return ckpt_fail_errno(e, -err, "machine %s cannot be watched", s->job->vm.name);
 }
 
-void machine_start(struct job *job, struct disks *d, bool incoming, machine_fn done)
+void machine_start(struct job *job, struct disks *d, struct said *incoming, machine_fn done)
 {
 	static char path[VM_DISKS_MAX][PATH_MAX];
 	struct start *s = calloc(1, sizeof(*s));
@@ -181,7 +140,7 @@ void machine_start(struct job *job, struct disks *d, bool incoming, machine_fn d
 
 	if (!s)
 		abort();
-	*s = (struct start){ .job = job, .done = done, .fd = -1 };
+	*s = (struct start){ .job = job, .done = done, .said = incoming ? incoming : &s->own };
 	if (!job->vm.args.count)
 		result = ckpt_fail(&job->error, CKPT_USAGE,
 				   "how machine %s is started is not known: its description has no 'arg'",

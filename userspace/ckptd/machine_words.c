@@ -90,6 +90,15 @@ char **machine_words(const struct vm_file *f, char path[VM_DISKS_MAX][PATH_MAX],
 		add(&w, "-incoming");
 		add(&w, "defer");
 		add(&w, "-S");
+		/*
+		 * In the background stderr is /dev/null, but for one with a log: that is the
+		 * pipe to us.  There has to be something to log, which is what only user
+		 * emulation does.
+		 */
+		add(&w, "-d");
+		add(&w, "strace");
+		add(&w, "-D");
+		add(&w, "/proc/self/fd/2");
 	}
 	for (size_t i = 0; i < f->args.count; i++)
 		add(&w, "%s", f->args.word[i]);

@@ -112,7 +112,7 @@ void operation_start(struct request *r, struct daemon *daemon)
 	if (result)
 		done(&p->job, result);
 	else
-		machine_start(&p->job, &p->disks, false, done);
+		machine_start(&p->job, &p->disks, NULL, done);
 }
 
 void operation_stop(struct request *r, struct daemon *daemon)
