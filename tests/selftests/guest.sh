@@ -14,6 +14,8 @@
 #	status				running, paused, ...
 #	instant				"<memory> <disk 1> <disk 2>": the numbers of a guest that is paused
 #	is_instant WORDS		do these three belong to one instant?
+#	kvm_works			are there guests with -accel kvm? An emulated processor has virtualization
+#					of its own: KVM in this machine is slow, but real
 
 . "$here/daemon.sh"
 
@@ -72,6 +74,12 @@ guest_make() {
 	guest_write || bail 'no guest'
 	start_daemon A=
 	ckptctl vm add -q run one two --args "$guest_args" >/dev/null || bail 'no machine'
+}
+
+kvm_works() {
+	modprobe kvm-amd 2>/dev/null || modprobe kvm-intel 2>/dev/null
+	[ -w /dev/kvm ] && timeout 60 qemu-system-x86_64 -accel kvm -nodefaults -display none -m 16 -S \
+		-qmp stdio <<<'{"execute": "qmp_capabilities"} {"execute": "quit"}' >/dev/null 2>&1
 }
 
 ring() {
