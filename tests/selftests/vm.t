@@ -32,6 +32,12 @@ whole() {
 	is "$what: folders" "$(ls "$work/state/vm/web" 2>/dev/null | wc -l)" $#
 }
 
+# offers WORD...: what bash completes the last one to.
+offers() {
+	bash -c 'COMP_LINE=$1 COMP_POINT=${#1}; . "$(dirname "$(command -v ckptctl)")/ckptctl.bash"
+		_ckptctl; printf "%s\n" "${COMPREPLY[@]}"' - "ckptctl $*" | sort | xargs
+}
+
 extra=
 trap 'stop_daemon; at_exit' EXIT
 
@@ -86,6 +92,9 @@ ctl 0 'drawn as one' '├─.*▷ web' tree web
 ctl 0 'renamed' '' rename web c2 late
 ctl 4 'to a name that is taken' 'already' rename web late c1
 what='renamed' whole c1 c3 late now
+is 'the shell offers machines' "$(offers vm show w)" 'web'
+is 'and their checkpoints' "$(offers vm apply web '')" 'c1 c3 late now'
+is 'and kinds' "$(offers vm checkpoint --kind prod)" 'production production-only'
 ctl 4 'with checkpoints it is not forgotten' 'delete those first' remove web
 ckptctl checkpoint view disk@late >/dev/null 2>&1
 ctl 4 'what is looked at is not deleted' 'unview' delete --yes web late
