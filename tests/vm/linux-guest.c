@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The only process of a Linux guest.  It counts; each number goes into memory, into a file on
- * ext4 (disk 1) and then to raw disk 2, where it is the next of a ring of 64 blocks.  Before it
- * goes on it looks at both rings: had it been given the memory of one instant and a disk of
- * another, it would find numbers that it has not written yet, or not those that it has.
+ * The first process of a Linux guest (linux.py); the other one is the real guest agent.  It
+ * counts; each number goes into memory, into a file on ext4 (disk 1) and then to raw disk 2,
+ * where it is the next of a ring of 64 blocks.  Before it goes on it looks at both rings: had
+ * it been given the memory of one instant and a disk of another, it would find numbers that it
+ * has not written yet, or not those that it has.  Now and then it says "COUNT SECONDS": the
+ * number, and its clock.
  *
- * Blocks and the page with the number begin with MARK and their place, for linux-guest.py.
+ * Blocks and the page with the number begin with MARK and their place, for linux.py.
  */
+#include <dirent.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +20,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BLOCK	4096
@@ -85,6 +90,43 @@ static void load(void)
 	}
 }
 
+/* The device of the port that leads to the agent's socket; it comes a moment after its driver. */
+static bool find_port(char device[300])
+{
+	DIR *ports = opendir("/sys/class/virtio-ports");
+	struct dirent *entry;
+	bool found = false;
+
+	while (ports && !found && (entry = readdir(ports))) {
+		char path[300], name[64] = "";
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/sys/class/virtio-ports/%s/name", entry->d_name);
+		file = fopen(path, "r");
+		if (!file)
+			continue;
+		found = fgets(name, sizeof(name), file) && !strcmp(name, "org.qemu.guest_agent.0\n");
+		fclose(file);
+		snprintf(device, 300, "/dev/%s", entry->d_name);
+	}
+	if (ports)
+		closedir(ports);
+	return found;
+}
+
+static void start_agent(void)
+{
+	char device[300];
+
+	while (!find_port(device))
+		usleep(10000);
+	if (!fork()) {
+		execl("/sbin/qemu-ga", "qemu-ga", "-m", "virtio-serial", "-p", device,
+		      "-f", "/run/ga.pid", "-t", "/run", NULL);
+		die("/sbin/qemu-ga");
+	}
+}
+
 static struct block *block(void)
 {
 	void *p = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -96,7 +138,10 @@ static struct block *block(void)
 
 int main(void)
 {
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	mount("dev", "/dev", "devtmpfs", 0, NULL);
+	mount("proc", "/proc", "proc", 0, NULL);
+	mount("sys", "/sys", "sysfs", 0, NULL);
 	load();
 	while (access("/dev/vda", F_OK) || access("/dev/vdb", F_OK))
 		usleep(10000);
@@ -116,6 +161,7 @@ int main(void)
 			die("write");
 	if (fsync(file))
 		die("flush");
+	start_agent();
 	fill(page, PLACE_MEMORY, 0);
 	while (!page->wrong) {
 		uint32_t count = ++page->count;
@@ -124,6 +170,8 @@ int main(void)
 		put(raw, PLACE_RAW, count);
 		look(file, PLACE_FILE, count);
 		look(raw, PLACE_RAW, count);
+		if (count % 8 == 0)
+			printf("%u %lld\n", count, (long long)time(NULL));
 	}
 	die("wrong");
 }
