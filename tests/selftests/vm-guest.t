@@ -76,5 +76,42 @@ is 'told to it runs' "$(status)" running
 ok 'and counts' until_true 60 counts_on
 ok 'on both disks' test "$(ring two)" -gt 64
 
+# ---- given up, and QEMU killed ----
+
+before=$(names)
+folders=$(ls "$folder" | wc -l)
+pid=$(cat "$work/run/run.pid")
+kill -STOP "$pid"
+ckptctl vm checkpoint run k1 >"$work/said" 2>&1 &
+waiting=$!
+ok 'a checkpoint waits for QEMU' until_true 60 eval '[[ $(ckptctl vm progress run) == *checkpoint* ]]'
+ctl 0 'it is cancelled' 'given up' cancel run
+kill -CONT "$pid"
+wait $waiting
+like 'which is said' "$? $(cat "$work/said")" '^1 .*cancelled'
+is 'nothing is left of it' "$(names) $(ls "$folder" | wc -l)" "$before $folders"
+ok 'and the guest counts on' until_true 60 counts_on
+
+# While ckptd is held up, as soon as the guest is going to stand still for the disks.
+kill_in_the_middle() {
+	python3 - "$folder" "$daemon" "$pid" <<-'END'
+		import glob, os, signal, subprocess, sys, time
+		daemon, qemu = map(int, sys.argv[2:])
+		end = time.monotonic() + 60
+		taking = subprocess.Popen(["ckptctl", "vm", "checkpoint", "run", "k1"])
+		while not glob.glob(sys.argv[1] + "/*.new/stopped") and time.monotonic() < end:
+		    pass
+		os.kill(daemon, signal.SIGSTOP)
+		os.kill(qemu, signal.SIGKILL)
+		os.kill(daemon, signal.SIGCONT)
+		sys.exit(taking.wait())
+	END
+}
+out=$(kill_in_the_middle 2>&1)
+like 'QEMU is killed in the middle' "$? $out" '^1 .*(ended|reached)'
+is 'of that nothing is left' "$(names) $(ls "$folder" | wc -l)" "$before $folders"
+ctl 0 'the machine is off' 'run  *off' list
+ctl 0 'and can be started' 'runs' start run
+
 guest_end
 done_testing
