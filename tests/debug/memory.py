@@ -34,7 +34,6 @@ ALLOWED_IO = (errno.ENOMEM, errno.EIO)
 # Those that no operation here reaches, or that cannot fail, and why.
 UNREACHED = {
     'ckpt_copies_add kmalloc_trace': 'it must not fail (__GFP_NOFAIL)',
-    'ckpt_room_make kvmalloc_node': 'only on a full store in pieces: see nospace-merge.t',
 }
 
 
@@ -86,11 +85,13 @@ def mode(store='st'):
 
 
 class Operation:
-    """What is done under faults, and what undoes it; whether it changes nothing when it fails."""
+    """What is done under faults, and what undoes it; whether it changes nothing when it fails; the
+    only place that is to fail, where it takes too long to look for those that it reaches."""
 
     def __init__(self, name, do, undo=lambda: None, check=lambda: None, whole=True, io=False,
-                 before=lambda: None):
+                 before=lambda: None, only=None):
         self.name, self.do, self.undo, self.check, self.before = name, do, undo, check, before
+        self.only = only
         self.whole, self.allowed = whole, ALLOWED_IO if io else ALLOWED
         self.failed = self.went_on = 0
 
@@ -138,6 +139,11 @@ class Run:
             op.went_on += not error
         return hits
 
+    def all_of(self, op):
+        names = [s.name for s in self.sites]
+        first = names.index(op.only) if op.only else 0
+        self.search(op, first, first if op.only else len(names) - 1)
+
     def search(self, op, first, last):
         if not self.once(op, first, last) or first == last:
             return
@@ -178,8 +184,8 @@ def writes(volume, offset, length, seeds):
 
 def prepare(folder):
     """A store with a volume, a clone and a disk, all with a checkpoint; returns loop devices."""
-    paths = {name: os.path.join(folder, name) for name in ('STORE', 'OTHER', 'NEW', 'ORIGIN')}
-    sizes = {'ORIGIN': 8, 'OTHER': 16}
+    paths = {name: os.path.join(folder, name) for name in ('STORE', 'OTHER', 'NEW', 'ORIGIN', 'FULL')}
+    sizes = {'ORIGIN': 8, 'OTHER': 16, 'FULL': 32}
     loops = {name: agent.do_loop(path, sizes.get(name, 64)) for name, path in paths.items()}
     agent.do_create('st', 64 * SECTORS, 'ckpt-store', loops['STORE'] + ' 1 format')
     agent.do_fill(loops['ORIGIN'], 3)
@@ -413,6 +419,62 @@ def tables(loops, seeds):
                     lambda: agent.do_holds(dev('o'), seed, 0, 2 * MIB), whole=False)
 
 
+def reserved_given_back():
+    end = time.monotonic() + 20
+    while int(agent.status_line('full').split()[8]) > 64 and time.monotonic() < end:
+        message('commit', store='full')
+        time.sleep(0.05)
+
+
+def crowded(loops):
+    """Two layers become one on a full store where others have to make room: see nospace-merge.t."""
+    clusters, count = 700, {}
+
+    def fill(volume, seed, offset, step):
+        said = agent.do_fill_up(dev(volume), seed, offset, step, 4096)
+        count[volume, seed, offset, step] = int(said.split()[0])
+
+    def checkpoint(name, volume):
+        message('checkpoint', name, 'standard', volume, store='full')
+
+    def crowd():
+        agent.do_create('full', 32 * SECTORS, 'ckpt-store',
+                        loops['FULL'] + ' 2 format error_if_no_space')
+        for name, sectors in ('few', clusters * 256), ('rest', 8 << 21):
+            message('create_volume', name, str(sectors), store='full')
+            agent.do_create(name, sectors, 'ckpt', '%s %s' % (dev('full'), name))
+        fill('few', 1, 12288, 131072)
+        checkpoint('c1', 'few')
+        fill('few', 2, 20480, 131072)
+        checkpoint('c2', 'few')
+        reserved_given_back()
+        fill('rest', 3, 0, 262144)
+        lower = count.pop(('rest', 3, 0, 262144))
+        freed = lower // 8 * 262144
+        agent.do_discard(dev('rest'), 0, freed)
+        count['rest', 3, freed, 262144] = lower - lower // 8
+        reserved_given_back()
+        checkpoint('k', 'rest')
+        fill('rest', 4, 131072, 262144)
+
+    def merge():
+        if 'full' not in agent.devices():
+            crowd()
+        message('delete_checkpoint', 'few@c1', store='full')
+        settle('full')
+
+    def merged():
+        for (volume, seed, offset, step), number in count.items():
+            good = int(agent.do_filled(dev(volume), seed, number, offset, step, 4096))
+            if good != number:
+                raise Problem('of %d blocks %d are there' % (number, good))
+
+    def away():
+        agent.do_remove('few', 'rest', 'full')
+    yield Operation('others make room', merge, away, merged, whole=False, io=True, before=crowd,
+                    only='ckpt_room_make kvmalloc_node')
+
+
 def main(folder):
     ko = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../build/debug/dm-ckpt/dm-ckpt.ko')
     # What is in .init.text has gone.
@@ -430,14 +492,15 @@ def main(folder):
             print('# ' + line, flush=True)
 
     only = os.environ.get('CKPT_ONLY')
-    for maker in (administrative(), input_output(seeds), background(seeds), tables(loops, seeds)):
+    for maker in (administrative(), input_output(seeds), background(seeds), tables(loops, seeds),
+                  crowded(loops)):
         for op in maker:
             if only and not re.search(only, op.name):
                 continue
             start = time.monotonic()
             why = ''
             try:
-                run.search(op, 0, len(found) - 1)
+                run.all_of(op)
             except (Problem, OSError, agent.Failure) as e:
                 why = traceback.format_exc()
                 sites.disarm(TIMES)
