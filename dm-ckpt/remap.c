@@ -684,6 +684,9 @@ static bool work_front(struct ckpt_io *io)
 		r = -EIO;
 		break;
 	}
+	/* A commit is refused while the store is suspended; then the bio waits at the gate. */
+	if (r == -EBUSY)
+		return false;
 	if ((r == -ENOSPC || r == -EDQUOT) && ckpt_pressure_wait(t, bio, r))
 		return true;
 	if (r < 0) {
