@@ -15,7 +15,8 @@
 #	instant				"<memory> <disk 1> <disk 2>": the numbers of a guest that is paused
 #	is_instant WORDS		do these three belong to one instant?
 #	kvm_works			are there guests with -accel kvm? An emulated processor has virtualization
-#					of its own: KVM in this machine is slow, but real
+#					of its own, and KVM there is slow, but real; sometimes the whole
+#					machine dies of it, so it is only used with CKPT_KVM=1
 
 . "$here/daemon.sh"
 
@@ -77,6 +78,7 @@ guest_make() {
 }
 
 kvm_works() {
+	[ -n "${CKPT_KVM-}" ] || ! grep -q 'QEMU TCG' /proc/cpuinfo || return 1
 	modprobe kvm-amd 2>/dev/null || modprobe kvm-intel 2>/dev/null
 	[ -w /dev/kvm ] && timeout 60 qemu-system-x86_64 -accel kvm -nodefaults -display none -m 16 -S \
 		-qmp stdio <<<'{"execute": "qmp_capabilities"} {"execute": "quit"}' >/dev/null 2>&1

@@ -5,7 +5,8 @@
 # linux-guest.c). Checkpoints at random moments, and back: all three belong to one instant, and the
 # guest, which looks at its disks all the time, finds nothing wrong when it runs on; with the disks
 # taken in a wrong order that is seen. Without KVM it boots in minutes where two CPUs are emulated,
-# one in the other; so it is for machines with KVM, for the debug kernel's, or CKPT_LINUX=1.
+# one in the other; so it is for machines with KVM (see kvm_works), for the debug kernel's, or
+# CKPT_LINUX=1.
 # CKPT_ROUNDS says how many times.
 
 . "$(dirname "$0")/lib.sh"
@@ -19,7 +20,7 @@ accel=
 if kvm_works; then
 	accel=' -accel kvm'
 elif [ "${CKPT_VM-}" != debug ] && [ -z "${CKPT_LINUX-}" ]; then
-	skip 'without KVM a Linux guest takes minutes here: CKPT_LINUX=1'
+	skip 'without KVM a Linux guest takes minutes here: CKPT_KVM=1, or CKPT_LINUX=1'
 fi
 [ -e "$here/../../build/tests/vm/linux.img" ] || skip 'no kernel for a guest: scripts/kernel 6.1'
 
