@@ -17,7 +17,7 @@ for i in 1 2 3 4; do
 	writer[i]=$!
 done
 bad=0
-for _ in {1..40}; do
+for _ in {1..15}; do
 	timeout 20 dmsetup suspend --nolockfs st || bad=$((bad + 1))
 	sleep 0.1
 	dmsetup resume st || bad=$((bad + 1))
