@@ -5,6 +5,7 @@
 #	start_daemon NAME=VALUE...	with these in its environment; A= for none. It is waited for, for
 #					$daemon_seconds
 #	stop_daemon, daemon_ended
+#	checkpoints			what the store has, by "<volume>@<name>"
 #	ctl STATUS 'what' REGEX VERB [WORD...]
 #					a point: 'ckptctl vm VERB' ends so and says that; verbs are kept in $ran
 
@@ -23,6 +24,10 @@ stop_daemon() {
 }
 daemon_ended() {
 	! kill -0 "$daemon" 2>/dev/null
+}
+
+checkpoints() {
+	ckptctl checkpoint list -o volume,name --no-headings | awk '{ print $1 "@" $2 }' | sort | xargs
 }
 
 ctl() {

@@ -14,6 +14,8 @@
 #	status				running, paused, ...
 #	instant				"<memory> <disk 1> <disk 2>": the numbers of a guest that is paused
 #	is_instant WORDS		do these three belong to one instant?
+#	killed_at POINT			ckptd is killed over a checkpoint: the guest runs on, and the store has
+#					what it had
 #	kvm_works			are there guests with -accel kvm? An emulated processor has virtualization
 #					of its own, and KVM there is slow, but real; sometimes the whole
 #					machine dies of it, so it is only used with CKPT_KVM=1
@@ -75,6 +77,21 @@ guest_make() {
 	guest_write || bail 'no guest'
 	start_daemon A=
 	ckptctl vm add -q run one two --args "$guest_args" >/dev/null || bail 'no machine'
+}
+
+# ckptd is killed at that point of a checkpoint, and started anew.
+killed_at() {
+	local before
+	before=$(checkpoints)
+	stop_daemon
+	start_daemon CKPTD_KILL_AT="$1"
+	ckptctl vm checkpoint run k1 >/dev/null 2>&1
+	ok "killed at '$1'" until_true 60 daemon_ended
+	wait "$daemon" 2>/dev/null
+	start_daemon A=
+	is "killed at '$1': the guest runs" "$(status)" running
+	ok "killed at '$1': and counts" until_true 60 counts_on
+	is "killed at '$1': the store" "$(checkpoints)" "$before"
 }
 
 kvm_works() {

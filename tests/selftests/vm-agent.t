@@ -50,9 +50,6 @@ can_write() {
 	until_true 20 eval '! kill -0 $pid 2>/dev/null' || { failed=1; fsfreeze --unfreeze "$mnt"; }
 	wait $pid && [ -z "$failed" ]
 }
-names() {
-	ckptctl checkpoint list -o volume,name --no-headings | awk '{ print $1 "@" $2 }' | sort | xargs
-}
 # of CHECKPOINT: "<kind> <memory?> <note>" from its manifest.
 of() {
 	python3 - "$folder" "$1" <<-'END'
@@ -90,7 +87,7 @@ mount $dm/st-fs "$mnt" || bail 'it is not mounted'
 
 take production-only n1
 like 'production-only without an agent is refused' "$? $out" '^3 .*there is no guest agent.*standard'
-is 'and leaves nothing' "$(names) $(ls "$folder" | wc -l)" ' 0'
+is 'and leaves nothing' "$(checkpoints) $(ls "$folder" | wc -l)" ' 0'
 ok 'production without an agent is taken' take production n2
 like 'as a standard one, which says why' "$(of n2)" '^standard True production was asked for, but there is no guest agent'
 
@@ -116,7 +113,7 @@ ok 'and it has frozen nothing' can_write
 
 # ---- what is killed ----
 
-before=$(names)
+before=$(checkpoints)
 folders=$(ls "$folder" | wc -l)
 for at in ${CKPT_POINTS-freezing frozen taken thawing}; do
 	stop_daemon
@@ -131,7 +128,7 @@ for at in ${CKPT_POINTS-freezing frozen taken thawing}; do
 	fi
 	start_daemon A=
 	ok "killed at '$at': thawed by the next one" can_write
-	is "killed at '$at': store and folders" "$(names) $(ls "$folder" | wc -l)" "$before $folders"
+	is "killed at '$at': store and folders" "$(checkpoints) $(ls "$folder" | wc -l)" "$before $folders"
 done
 
 # ---- bad ones: what was taken goes, or a standard one comes instead ----
@@ -140,17 +137,17 @@ stop_agent
 start_agent partial
 take production-only b1
 like 'some were thawed before: refused' "$? $out" '^1 .*2 were frozen in the end'
-is 'and what was taken is gone' "$(names) $(ls "$folder" | wc -l)" "$before $folders"
+is 'and what was taken is gone' "$(checkpoints) $(ls "$folder" | wc -l)" "$before $folders"
 ok 'some were thawed before: production' take production b2
 like 'is standard' "$(of b2)" '^standard True .*2 were frozen in the end'
-is 'and that alone is there' "$(names)" "$(xargs -n1 <<<"$before data@b2 fs@b2" | sort | xargs)"
+is 'and that alone is there' "$(checkpoints)" "$(xargs -n1 <<<"$before data@b2 fs@b2" | sort | xargs)"
 stop_agent
 start_agent late
 take production-only b3 &
 until_true 20 test -e "$socket.frozen"
 ok 'it can be cancelled' ckptctl vm cancel run
 wait $!
-is 'what is cancelled is not there' "$(names | grep -c b3)" 0
+is 'what is cancelled is not there' "$(checkpoints | grep -c b3)" 0
 ok 'and is thawed' until_true 20 eval '[ ! -e "$socket.frozen" ]'
 stop_agent
 agent=

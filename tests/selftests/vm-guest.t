@@ -8,10 +8,6 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/guest.sh"
 
-names() {
-	ckptctl checkpoint list -o volume,name --no-headings | awk '{ print $1 "@" $2 }' | sort | xargs
-}
-
 guest_make --error-if-no-space
 ckptctl vm start -q run >/dev/null || bail 'it is not started'
 ok 'the guest counts' until_true 120 counts_on
@@ -30,17 +26,9 @@ like 'and says so' "$(ckptctl vm tree run --json)" 'production was asked for, bu
 ckptctl vm delete --yes run p1 >/dev/null
 
 # What is killed: the guest runs, and nothing is left of it, or all is there.
-before=$(names)
+before=$(checkpoints)
 for at in ${CKPT_POINTS-stopped taken copied running remembered written}; do
-	stop_daemon
-	start_daemon CKPTD_KILL_AT=$at
-	ckptctl vm checkpoint run k1 >/dev/null 2>&1
-	ok "killed at '$at'" until_true 60 daemon_ended
-	wait "$daemon" 2>/dev/null
-	start_daemon A=
-	is "killed at '$at': the guest runs" "$(status)" running
-	ok "killed at '$at': and counts" until_true 60 counts_on
-	is "killed at '$at': the store" "$(names)" "$before"
+	killed_at "$at"
 	is "killed at '$at': folders" "$(ls "$folder" | wc -l)" 1
 done
 # What does not fit where memory is kept: nothing is left of it.
@@ -51,7 +39,7 @@ out=$(ckptctl vm checkpoint run k1 2>&1)
 like 'memory that does not fit' "$? $out" '^1 .*space'
 is 'the guest runs' "$(status)" running
 ok 'and counts' until_true 60 counts_on
-is 'nothing is left of it' "$(names) $(ls "$work/mnt-small")" "$before "
+is 'nothing is left of it' "$(checkpoints) $(ls "$work/mnt-small")" "$before "
 sed -i "s|^directory = .*|directory = $folder|" "$work/conf/vm/run.conf"
 
 # A store that is full under the guest: each of its writes needs space after a checkpoint.
@@ -84,7 +72,7 @@ ok 'that goes' ckptctl checkpoint delete -q --yes one@anew two@anew
 
 # ---- given up, and QEMU killed ----
 
-before=$(names)
+before=$(checkpoints)
 folders=$(ls "$folder" | wc -l)
 pid=$(cat "$work/run/run.pid")
 kill -STOP "$pid"
@@ -95,7 +83,7 @@ ctl 0 'it is cancelled' 'given up' cancel run
 kill -CONT "$pid"
 wait $waiting
 like 'which is said' "$? $(cat "$work/said")" '^1 .*cancelled'
-is 'nothing is left of it' "$(names) $(ls "$folder" | wc -l)" "$before $folders"
+is 'nothing is left of it' "$(checkpoints) $(ls "$folder" | wc -l)" "$before $folders"
 ok 'and the guest counts on' until_true 60 counts_on
 
 # While ckptd is held up, as soon as the guest is going to stand still for the disks.
@@ -115,7 +103,7 @@ kill_in_the_middle() {
 }
 out=$(kill_in_the_middle 2>&1)
 like 'QEMU is killed in the middle' "$? $out" '^1 .*(ended|reached)'
-is 'of that nothing is left' "$(names) $(ls "$folder" | wc -l)" "$before $folders"
+is 'of that nothing is left' "$(checkpoints) $(ls "$folder" | wc -l)" "$before $folders"
 ctl 0 'the machine is off' 'run  *off' list
 ctl 0 'and can be started' 'runs' start run
 

@@ -10,9 +10,6 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/guest.sh"
 
-names() {
-	ckptctl checkpoint list -o volume,name --no-headings | awk '{ print $1 "@" $2 }' | sort | xargs
-}
 take() {
 	sleep 0.$((RANDOM % 9))
 	out=$(ckptctl vm checkpoint -q run "$1" 2>&1) || flunk "$1 is taken" "$out"
@@ -52,17 +49,8 @@ if kvm_works; then
 	for ((i--; i > 0; i--)); do
 		is_of_one_instant "r$i"
 	done
-	before=$(names)
 	for at in ${CKPT_POINTS-stopped}; do
-		stop_daemon
-		start_daemon CKPTD_KILL_AT=$at
-		ckptctl vm checkpoint run k1 >/dev/null 2>&1
-		ok "killed at '$at'" until_true 60 daemon_ended
-		wait "$daemon" 2>/dev/null
-		start_daemon A=
-		is "killed at '$at': the guest runs" "$(status)" running
-		ok "killed at '$at': and counts" until_true 60 counts_on
-		is "killed at '$at': nothing is left" "$(names)" "$before"
+		killed_at "$at"
 	done
 	stop_daemon
 	start_daemon CKPTD_FAULT=disks-late
