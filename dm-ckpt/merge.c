@@ -11,6 +11,7 @@
 #include "resolve.h"
 #include "room.h"
 #include "store.h"
+#include "trim.h"
 
 /* Leaves, and slots whose blocks must be moved, that are merged with one drain and one commit. */
 #define PAIRS	32u
@@ -663,18 +664,47 @@ static int make_room(struct merge *m)
 	return turns && !r ? -ENOSPC : -EAGAIN;
 }
 
+/* What was dropped is settled before the layers are merged. */
+static int trim(struct merge *m)
+{
+	int r = ckpt_trim(m->store, m->child);
+
+	return r > 0 ? -EAGAIN : r;
+}
+
+/* Who is short of space has what nobody reads at once, and not when all is merged. */
+static int begin(struct merge *m)
+{
+	if (m->child->merges == m->parent->number)
+		return 0;
+	m->child->merges = m->parent->number;
+	return READ_ONCE(m->store->space_state) == CKPT_SPACE_OK ? 0 : trim(m);
+}
+
+/* Something has found no space.  The base, which needs none, has its turn first. */
+static int make_space(struct merge *m)
+{
+	int r = trim(m);
+
+	if (r)
+		return r;
+	return m->store->gc_full ? make_room(m) : -ENOSPC;
+}
+
 static int merge(struct merge *m)
 {
-	int r = merge_nodes(m, CKPT_MAP_LEVELS - 1, 0, 1);
+	int r = begin(m);
 
+	if (r)
+		return r;
+	r = merge_nodes(m, CKPT_MAP_LEVELS - 1, 0, 1);
 	r = end_batch(m) ?: r;
 	/* Another call must find what has been merged gone from the parent. */
 	r = ckpt_commit(m->store) ?: r;
 	if (!r && m->again)
 		r = -EAGAIN;
-	/* The base, which needs no space, has its turn first. */
 	if (!r && m->full)
-		r = m->store->gc_full ? make_room(m) : -ENOSPC;
+		r = make_space(m);
 	if (!r)
 		r = ckpt_prune(m->store, m->parent);
 	return r ? r : close_gap(m);
@@ -691,7 +721,6 @@ int ckpt_merge_layer(struct ckpt_store *store, struct ckpt_layer *parent,
 	m->store = store;
 	m->parent = parent;
 	m->child = child;
-	child->merges = parent->number;
 	r = merge(m);
 	kvfree(m);
 	return r;
