@@ -31,14 +31,14 @@ result() {
 
 # Loads in turn, by number: many volumes; one that merges into its base all the time; with
 # small blocks, and so many volumes that a group takes more than one block of the journal;
-# with large ones. Sets $layout, for those who read it as well, and $load and $origins.
+# with large ones. In the last two, space is short. Sets $layout, for those who read it as well, and $load and $origins.
 kind_of_load() {
 	local block
 	case $(($1 % 4)) in
 	0) origins=3 block=4096 load="--checkpoints 8 --volumes 5" ;;
 	1) origins=1 block=4096 load="--checkpoints 2 --volumes 1 --threads 6" ;;
-	2) origins=3 block=512 load="--checkpoints 12 --volumes 7" ;;
-	3) origins=1 block=65536 load="--checkpoints 6 --volumes 3" ;;
+	2) origins=3 block=512 load="--checkpoints 12 --volumes 7 --low" ;;
+	3) origins=1 block=65536 load="--checkpoints 6 --volumes 3 --low" ;;
 	esac
 	layout="--size 1 --block-size $block"
 }

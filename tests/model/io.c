@@ -105,20 +105,25 @@ static bool pick_range(struct rng *r, const struct vol *v, uint64_t *sector,
 	return true;
 }
 
-/* A store that is recorded may be full. */
-static bool no_space(struct vol *v, struct op *op, int64_t res)
+/* A store that is recorded may be full as well; what is in it then is looked at later. */
+static bool no_space(struct worker *w, struct vol *v, struct op *op, int64_t res)
 {
-	if (!cfg.marks || res != -ENOSPC)
+	if (res != -ENOSPC || !(cfg.full || cfg.marks))
 		return false;
-	write_failed(v, op);
+	if (cfg.marks)
+		write_failed(v, op);
+	else
+		verify_failed(v, op, w->buf);
 	atomic_fetch_add(&full, 1);
 	return true;
 }
 
-static bool io_good(const struct op *op, const char *what, int64_t res, int64_t want)
+static bool io_good(struct vol *v, struct op *op, const char *what, int64_t res, int64_t want)
 {
 	if (res == want)
 		return true;
+	/* That nobody waits for it any more. */
+	write_failed(v, op);
 	failure("%s of v%u sector %llu +%u: %s", what, op->vol,
 		(unsigned long long)op->sector, op->len,
 		res < 0 ? strerror(-res) : "short");
@@ -133,9 +138,9 @@ static bool do_write(struct worker *w, struct vol *v, uint64_t sector, uint32_t 
 
 	pattern_fill(w->buf, len, sector, v->id, op->id, cfg.seed);
 	n = dm->write(v->fd, w->buf, (size_t)len * SECTOR_SIZE, sector * SECTOR_SIZE, fua);
-	if (no_space(v, op, n))
+	if (no_space(w, v, op, n))
 		return true;
-	if (!io_good(op, fua ? "FUA write" : "write", n, (int64_t)len * SECTOR_SIZE))
+	if (!io_good(v, op, fua ? "FUA write" : "write", n, (int64_t)len * SECTOR_SIZE))
 		return false;
 	write_end(v, op, fua);
 	if (fua)
@@ -154,9 +159,9 @@ static bool do_zero(struct worker *w, struct vol *v, enum op_type type,
 	/* A volume that passes through to its base can do what the base can. */
 	if (err == -EOPNOTSUPP && type == OP_DISCARD && v->base)
 		err = 0;
-	if (no_space(v, op, err))
+	if (no_space(w, v, op, err))
 		return true;
-	if (!io_good(op, op_names[type], err, 0))
+	if (!io_good(v, op, op_names[type], err, 0))
 		return false;
 	write_end(v, op, false);
 	return true;

@@ -54,7 +54,7 @@ bool list_top(const char *text, const char *name, unsigned int *number)
 	return false;
 }
 
-bool list_layer(const char *text, unsigned int number, struct list_layer *l)
+static bool find_layer(const char *text, unsigned int number, struct list_layer *l)
 {
 	for (const char *p = text; p && *p; p = strchr(p, '\n'), p += p ? 1 : 0) {
 		char below[20];
@@ -75,15 +75,29 @@ bool list_layer(const char *text, unsigned int number, struct list_layer *l)
 	return false;
 }
 
-void list_layers(const char *text, uint64_t *nr, uint64_t *units)
+bool list_layer(const char *text, unsigned int number, struct list_layer *l)
 {
-	*nr = *units = 0;
+	struct list_layer below;
+
+	if (!find_layer(text, number, l))
+		return false;
+	while (l->below && find_layer(text, l->below, &below) && !strcmp(below.state, "merging")) {
+		l->below = below.below;
+		l->used += below.used;
+	}
+	return true;
+}
+
+void list_layers(const char *text, uint64_t *nr, uint64_t *waiting, uint64_t *units)
+{
+	*nr = *waiting = *units = 0;
 	for (const char *p = text; p && *p; p = strchr(p, '\n'), p += p ? 1 : 0) {
 		unsigned long long used;
+		char state[16];
 
-		if (sscanf(p, "layer %*s %*s %*s %*s %llu", &used) != 1)
+		if (sscanf(p, "layer %*s %*s %*s %*s %llu %*s %15s", &used, state) != 2)
 			continue;
-		++*nr;
+		++*(strcmp(state, "merging") ? nr : waiting);
 		*units += used;
 	}
 }

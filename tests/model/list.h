@@ -21,9 +21,10 @@ struct list_layer {
 	uint64_t used;
 	char state[16];
 };
+/* What waits below it to be merged into it counts as its own. */
 bool list_layer(const char *text, unsigned int number, struct list_layer *l);
-/* How many are there, and what do they hold together? */
-void list_layers(const char *text, uint64_t *nr, uint64_t *units);
+/* How many are there, but for those that wait to be merged, and what do all hold together? */
+void list_layers(const char *text, uint64_t *nr, uint64_t *waiting, uint64_t *units);
 
 /* How many lines begin like this? */
 unsigned int list_count(const char *text, const char *start);

@@ -33,7 +33,7 @@ const char *command_line(void)
 
 enum {
 	OPT_SEED = 256, OPT_OPS, OPT_SECONDS, OPT_BLOCK, OPT_VOLUMES, OPT_CKPTS,
-	OPT_THREADS, OPT_CHAIN, OPT_SIZE, OPT_HUGE, OPT_STORE, OPT_ORIGIN, OPT_PREFIX,
+	OPT_THREADS, OPT_CHAIN, OPT_SIZE, OPT_HUGE, OPT_FULL, OPT_LOW, OPT_STORE, OPT_ORIGIN, OPT_PREFIX,
 	OPT_FAKE, OPT_INJECT, OPT_DIE, OPT_LOG, OPT_RESUME, OPT_VERIFY, OPT_DISK,
 	OPT_COPY, OPT_MARKS, OPT_CUT, OPT_CONTENTS, OPT_ORIGINS, OPT_KEEP, OPT_VERBOSE,
 	OPT_HELP,
@@ -45,6 +45,7 @@ static const struct option options[] = {
 	{ "volumes", 1, NULL, OPT_VOLUMES },	{ "checkpoints", 1, NULL, OPT_CKPTS },
 	{ "threads", 1, NULL, OPT_THREADS },	{ "chain", 1, NULL, OPT_CHAIN },
 	{ "size", 1, NULL, OPT_SIZE },		{ "huge", 0, NULL, OPT_HUGE },
+	{ "full", 0, NULL, OPT_FULL },		{ "low", 0, NULL, OPT_LOW },
 	{ "store", 1, NULL, OPT_STORE },	{ "origin", 1, NULL, OPT_ORIGIN },
 	{ "prefix", 1, NULL, OPT_PREFIX },	{ "fake", 1, NULL, OPT_FAKE },
 	{ "inject", 1, NULL, OPT_INJECT },	{ "die", 0, NULL, OPT_DIE },
@@ -74,6 +75,8 @@ static void usage(FILE *f)
 	      "  --checkpoints N      at most so many (20)\n"
 	      "  --size MIB           of a small volume (12)\n"
 	      "  --huge               volumes of up to 16 TiB as well\n"
+	      "  --full               the store is too small: writes may find no space\n"
+	      "  --low                the store counts as short of space\n"
 	      "  --chain N            instead: a chain of so many checkpoints\n"
 	      "  --log FILE           keep events there, for a crash\n"
 	      "  --resume             there was a crash: verify, then go on\n"
@@ -113,6 +116,8 @@ static void parse(int argc, char **argv)
 		case OPT_CHAIN:		cfg.chain = n; break;
 		case OPT_SIZE:		cfg.size_mib = n; break;
 		case OPT_HUGE:		cfg.huge = true; break;
+		case OPT_FULL:		cfg.full = true; break;
+		case OPT_LOW:		cfg.low = true; break;
 		case OPT_STORE:		config_slice(&cfg.store, optarg); break;
 		case OPT_ORIGIN:
 			if (cfg.origins == MAX_ORIGINS)

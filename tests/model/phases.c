@@ -64,10 +64,12 @@ static bool verify_space(void)
 		failure("commit: %s", strerror(-err));
 	if (err || !verify_layers(&sum) || !store_field(ST_USED, &used))
 		return false;
-	note("%llu units of %llu layers, %llu units in use, %llu at first",
+	note("%llu units of %llu layers and %llu that wait, %llu units in use, %llu at first",
 	     (unsigned long long)sum.units, (unsigned long long)sum.layers,
-	     (unsigned long long)used, (unsigned long long)used_first);
-	if (used < sum.units || used > used_first + sum.units + most_nodes(sum.layers) + SPACE_SLACK)
+	     (unsigned long long)sum.waiting, (unsigned long long)used,
+	     (unsigned long long)used_first);
+	if (used < sum.units || used > used_first + sum.units +
+	    most_nodes(sum.layers + sum.waiting) + SPACE_SLACK)
 		failure("%llu units are in use, and layers have only %llu of them",
 			(unsigned long long)used, (unsigned long long)sum.units);
 	return !failed;

@@ -425,6 +425,13 @@ static void do_merge(void)
 	dm_good(err, "merge");
 }
 
+/* What is to become of writes that find no space; some of those that wait get it in time. */
+static void do_space(void)
+{
+	dm_good(send_message(NULL, rng_chance(&rng, 90) ? "no_space error" : "no_space queue 1"),
+		"no_space");
+}
+
 static void do_estimate(void)
 {
 	struct ckpt *ck = any_ck(false);
@@ -463,10 +470,13 @@ static const struct {
 	{ do_diff, 4, 0, "diff" }, { do_refused, 4, 1, "refused" },
 	{ do_store_grow, 1, 1, "grow store" }, { do_merge, 8, 5, "merge" },
 	{ do_deactivate, 3, 2, "deactivate" }, { do_estimate, 2, 0, "estimate" },
+	{ do_space, 6, 0, "no space" },
 };
 
 static unsigned int weight(unsigned int i)
 {
+	if (actions[i].fn == do_space && !cfg.full)
+		return 0;
 	return cfg.marks ? actions[i].recorded : actions[i].weight;
 }
 

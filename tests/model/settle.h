@@ -15,7 +15,7 @@ enum { ST_USED = 4, ST_LAYERS = 13, ST_FREEING = 15, ST_MERGE = 19 };
 
 bool store_field(unsigned int nr, uint64_t *val);
 
-/* Merge at full speed until nothing is left to be merged or freed. */
+/* Merge at full speed until nothing is left to be merged or freed, but for what has no space. */
 bool settle_now(void);
 
 #endif

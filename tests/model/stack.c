@@ -148,7 +148,7 @@ static unsigned int add_words(char *words, size_t bytes, unsigned int nr, const 
 
 bool stack_up(bool format)
 {
-	char words[100] = "", features[120] = "";
+	char words[120] = "", features[120] = "";
 	unsigned int cache = cfg.seed & 1 ? 8 : 64, nr = 0;
 	struct table t;
 
@@ -161,8 +161,10 @@ bool stack_up(bool format)
 	else if (cfg.seed & 2)
 		nr += add_words(words, sizeof(words), 2, " cache_mb 8");
 	/* What is recorded may be full for long, and shall be so. */
-	if (cfg.marks)
+	if (cfg.marks || cfg.full)
 		nr += add_words(words, sizeof(words), 2, " no_space_timeout 1");
+	if (cfg.low)
+		nr += add_words(words, sizeof(words), 2, " low_water 4294967295");
 	/* The machine that it was active in has been killed, so nobody need watch for it. */
 	if (cfg.resume)
 		nr += add_words(words, sizeof(words), 1, " no_guard");

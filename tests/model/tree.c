@@ -325,7 +325,7 @@ bool verify_layers(struct layer_sum *sum)
 		layers += !n->base;
 		check_node(text, n);
 	}
-	list_layers(text, &sum->layers, &sum->units);
+	list_layers(text, &sum->layers, &sum->waiting, &sum->units);
 	have_bases = list_count(text, "base ");
 	if (sum->layers != layers || have_bases != bases)
 		failure("list: %llu layers and %u bases, expected %u and %u",

@@ -39,6 +39,8 @@ struct config {
 	unsigned int	chain;
 	unsigned int	size_mib;	/* first size of a volume's dense window */
 	bool		huge;		/* volumes of many terabytes as well */
+	bool		low;		/* the store counts as short of space */
+	bool		full;		/* the store may have no space for a write */
 
 	struct slice	store;
 	struct slice	origin[MAX_ORIGINS];

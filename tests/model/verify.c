@@ -8,6 +8,7 @@
 #include "check.h"
 #include "dmdev.h"
 #include "evlog.h"
+#include "pattern.h"
 #include "util.h"
 #include "verify.h"
 
@@ -45,6 +46,35 @@ bool verify_piece(struct vol *v, int fd, uint64_t sector, uint32_t len, void *bu
 		ok = !c.bad;
 	}
 	read_end(v, &op, ok ? vals : NULL);
+	free(vals);
+	return ok;
+}
+
+bool verify_failed(struct vol *v, struct op *op, void *buf)
+{
+	struct check c = { .vol = v, .dev = VOL_DEV(v), .how = "after a write without space" };
+	uint32_t *vals = xmalloc(op->len * sizeof(*vals));
+	struct watch w = { 0 };
+	struct tag tag;
+	bool ok;
+
+	/* Nobody else can be at it, as the operation counts as being under way. */
+	watch_begin(v, &w, op->sector, op->len, vals);
+	ok = dev_read(v->fd, c.dev, buf, op->len, op->sector);
+	watch_end(v, &w);
+	if (ok) {
+		c.maybe = &w.ops;
+		check_init(&c);
+		check_range(&c, op->sector, op->len, buf, vals);
+		check_free(&c);
+		ok = !c.bad;
+		/* Zeros over zeros may stand in blocks now. */
+		for (uint32_t i = 0; op->type != OP_WRITE && i < op->len; i++)
+			if (pattern_read((char *)buf + i * SECTOR_SIZE, &tag) == FOUND_ZERO)
+				vals[i] = op->id;
+	}
+	read_end(v, op, ok ? vals : NULL);
+	oplist_free(&w.ops);
 	free(vals);
 	return ok;
 }

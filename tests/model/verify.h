@@ -14,6 +14,11 @@
 
 /* A piece of an active volume, while nobody writes it. */
 bool verify_piece(struct vol *v, int fd, uint64_t sector, uint32_t len, void *buf);
+/*
+ * A write, a discard or zeroes that ended for want of space, and has not been written off yet:
+ * whatever of it is there is what the volume has from now on.  @buf has room for all of it.
+ */
+bool verify_failed(struct vol *v, struct op *op, void *buf);
 /* A piece while others may write it. */
 bool verify_racing(struct vol *v, int fd, uint64_t sector, uint32_t len, void *buf);
 /* A whole active volume, beside its users. */
