@@ -169,11 +169,6 @@ void ckpt_commit_leaf(struct ckpt_store *store, struct ckpt_node *leaf)
 				   msecs_to_jiffies(READ_ONCE(store->options.commit_ms)));
 }
 
-bool ckpt_commit_is_behind(struct ckpt_store *store)
-{
-	return atomic_read(&store->nr_dirty_leaves) > store->dirty_limit / 3;
-}
-
 /* The collector says which commit it is for before it clears a dirty bit. */
 bool ckpt_commit_covers(struct ckpt_store *store, const struct ckpt_node *leaf)
 {

@@ -68,9 +68,6 @@ int ckpt_commit(struct ckpt_store *store);
 struct ckpt_node;
 bool ckpt_commit_covers(struct ckpt_store *store, const struct ckpt_node *leaf);
 
-/* Must whoever makes leaves dirty wait for a commit first?  Any context. */
-bool ckpt_commit_is_behind(struct ckpt_store *store);
-
 /* A leaf has become dirty: see that a commit comes in due time.  Any context. */
 void ckpt_commit_leaf(struct ckpt_store *store, struct ckpt_node *leaf);
 

@@ -138,33 +138,37 @@ void ckpt_leaf_make_writable(struct ckpt_node *node, struct ckpt_layer *layer)
 		free_write(store, w);
 }
 
-void ckpt_leaf_dirty(struct ckpt_node *node, unsigned int slot)
+static noinline void list_leaf(struct ckpt_node *node, struct ckpt_leaf_write *w)
 {
-	struct ckpt_leaf_write *w = node->leaf->w;
-
-	lockdep_assert_held(&node->lock);
-	__set_bit(slot, w->dirty);
-	if (w->listed)
-		return;
 	w->listed = true;
 	refcount_inc(&node->refs);
 	ckpt_commit_leaf(node->store, node);
 }
 
+static inline void mark_dirty(struct ckpt_node *node, struct ckpt_leaf_write *w, unsigned int slot)
+{
+	lockdep_assert_held(&node->lock);
+	__set_bit(slot, w->dirty);
+	if (unlikely(!w->listed))
+		list_leaf(node, w);
+}
+
+void ckpt_leaf_dirty(struct ckpt_node *node, unsigned int slot)
+{
+	mark_dirty(node, node->leaf->w, slot);
+}
+
+static inline void set_masks(struct ckpt_slot *slot, u32 present, u32 zero)
+{
+	/* What stands at the place, and the place itself, come before the bits. */
+	smp_wmb();
+	WRITE_ONCE(*ckpt_slot_masks(slot), cpu_to_le64((u64)zero << 32 | present));
+}
+
 void ckpt_leaf_set(struct ckpt_node *node, unsigned int slot, u32 present, u32 zero)
 {
 	lockdep_assert_held(&node->lock);
-	/* What stands at the place, and the place itself, come before the bits. */
-	smp_wmb();
-	WRITE_ONCE(*ckpt_slot_masks(&node->leaf->w->live[slot]),
-		   cpu_to_le64((u64)zero << 32 | present));
-}
-
-void ckpt_leaf_place(struct ckpt_node *node, unsigned int slot, u64 where)
-{
-	lockdep_assert_held(&node->lock);
-	WRITE_ONCE(node->leaf->w->live[slot].where, cpu_to_le64(where));
-	smp_wmb();	/* pairs with ckpt_leaf_state() */
+	set_masks(&node->leaf->w->live[slot], present, zero);
 }
 
 void ckpt_leaf_wake(struct ckpt_node *node)
@@ -175,6 +179,32 @@ void ckpt_leaf_wake(struct ckpt_node *node)
 	lockdep_assert_held(&node->lock);
 	while ((bio = bio_list_pop(&w->waiters)))
 		ckpt_bio_retry(bio);
+}
+
+static inline void written(struct ckpt_node *node, struct ckpt_leaf_write *w, unsigned int slot,
+			   u32 mask, bool ok)
+{
+	struct ckpt_slot *s = &w->live[slot];
+
+	w->pending[slot] &= ~mask;
+	if (unlikely(!ok))
+		return;
+	/* First: who sees the block is to see that it is not durable yet. */
+	mark_dirty(node, w, slot);
+	set_masks(s, le32_to_cpu(s->present) | mask, le32_to_cpu(s->zero) & ~mask);
+}
+
+void ckpt_leaf_written_in(struct ckpt_node *node, unsigned int slot, u32 mask, bool ok)
+{
+	struct ckpt_leaf_write *w;
+	unsigned long flags;
+
+	spin_lock_irqsave(&node->lock, flags);
+	w = node->leaf->w;
+	written(node, w, slot, mask, ok);
+	if (unlikely(!bio_list_empty(&w->waiters)))
+		ckpt_leaf_wake(node);
+	spin_unlock_irqrestore(&node->lock, flags);
 }
 
 void ckpt_leaf_written(struct ckpt_node *node, unsigned int first, unsigned int nr, bool ok)
@@ -188,17 +218,8 @@ void ckpt_leaf_written(struct ckpt_node *node, unsigned int first, unsigned int 
 		unsigned int slot = first / CKPT_CLUSTER_BLOCKS;
 		unsigned int block = first % CKPT_CLUSTER_BLOCKS;
 		unsigned int part = min(nr, CKPT_CLUSTER_BLOCKS - block);
-		u32 mask = ckpt_mask(block, part);
 
-		w->pending[slot] &= ~mask;
-		if (ok) {
-			struct ckpt_slot *s = &w->live[slot];
-
-			/* First: who sees the block is to see that it is not durable yet. */
-			ckpt_leaf_dirty(node, slot);
-			ckpt_leaf_set(node, slot, le32_to_cpu(s->present) | mask,
-				      le32_to_cpu(s->zero) & ~mask);
-		}
+		written(node, w, slot, ckpt_mask(block, part), ok);
 		first += part;
 		nr -= part;
 	}

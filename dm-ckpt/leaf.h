@@ -111,7 +111,13 @@ void ckpt_leaf_dirty(struct ckpt_node *node, unsigned int slot);
 
 /* Set a slot's bits, or its place; node->lock is held. */
 void ckpt_leaf_set(struct ckpt_node *node, unsigned int slot, u32 present, u32 zero);
-void ckpt_leaf_place(struct ckpt_node *node, unsigned int slot, u64 where);
+
+static inline void ckpt_leaf_place(struct ckpt_node *node, unsigned int slot, u64 where)
+{
+	lockdep_assert_held(&node->lock);
+	WRITE_ONCE(node->leaf->w->live[slot].where, cpu_to_le64(where));
+	smp_wmb();	/* pairs with ckpt_leaf_state() */
+}
 
 /*
  * First writes of blocks [@first, @first + @nr) of the leaf have ended; blocks
@@ -119,6 +125,9 @@ void ckpt_leaf_place(struct ckpt_node *node, unsigned int slot, u64 where);
  */
 void ckpt_leaf_written(struct ckpt_node *node, unsigned int first, unsigned int nr,
 		       bool ok);
+
+/* The same of blocks of one slot, which are in @mask. */
+void ckpt_leaf_written_in(struct ckpt_node *node, unsigned int slot, u32 mask, bool ok);
 
 /*
  * Send those on that waited for pending or moving blocks of the leaf; node->lock

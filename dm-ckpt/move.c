@@ -77,13 +77,9 @@ int ckpt_move_window(struct ckpt_store *store, enum ckpt_space_user user, u32 ma
 	int r;
 
 	do {
-		r = ckpt_space_window(store, first, nr, where, own);
-		if (r == -EAGAIN) {
-			r = ckpt_space_refill(store, first, nr);
-			if (!r)
-				r = -EAGAIN;
-		}
-	} while (r == -EAGAIN);
+		*where = ckpt_space_find_window(store, first, nr, own);
+		r = *where ? 0 : ckpt_space_refill(store, first, nr);
+	} while (!r && !*where);
 	if (r == -ENOSPC) {
 		*own = ckpt_whole_units(&store->geometry, mask);
 		r = ckpt_space_fit(store, user, mask, where);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "first.h"
 #include "free.h"
 #include "io.h"
 #include "leaf.h"
@@ -187,22 +188,16 @@ static enum fill_state claim_block(struct fill *f, struct ckpt_leaf_write *w)
 		bio_list_add(&w->waiters, f->bio);
 		return FILL_WAITS;
 	}
+	if (!w->own[slot] && !w->live[slot].present && !w->pending[slot] &&
+	    !ckpt_first_place(f->t->store, f->leaf, slot, block, 1))
+		return FILL_AGAIN;
 	f->place = le64_to_cpu(w->live[slot].where) +
 		   ((u64)block << f->t->store->geometry.block_shift);
 	if (le32_to_cpu(w->live[slot].present) & bit)
 		return FILL_PRESENT;
-	if (!w->own[slot] && !w->live[slot].present && !w->pending[slot]) {
-		u64 where;
-
-		if (ckpt_space_window(f->t->store, block, 1, &where, &w->own[slot]))
-			return FILL_AGAIN;
-		ckpt_leaf_place(f->leaf, slot, where);
-		f->place = where + ((u64)block << f->t->store->geometry.block_shift);
-	}
 	if (!(w->own[slot] & bit) || !ckpt_quota_allows(f->t->volume))
 		return FILL_AGAIN;
-	ckpt_quota_take(f->t->volume, &f->t->store->geometry, 1);
-	w->pending[slot] |= bit;
+	ckpt_first_take(f->t, w, slot, bit, 1);
 	return FILL_READY;
 }
 

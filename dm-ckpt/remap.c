@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "first.h"
 #include "leaf.h"
 #include "lookup.h"
 #include "prepare.h"
@@ -116,18 +117,6 @@ static enum step step_overwrite(struct ckpt_target *t, struct ckpt_node *leaf,
 	return STEP_SEND;
 }
 
-/* Have the slot, of which nothing is in use, a window for these blocks; node->lock is held. */
-static inline bool place_slot(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int slot,
-			      u32 block, u32 nr)
-{
-	u64 where;
-
-	if (ckpt_space_window(store, block, nr, &where, &leaf->leaf->w->own[slot]))
-		return false;
-	ckpt_leaf_place(leaf, slot, where);
-	return true;
-}
-
 /*
  * How many of @nr blocks from @block on may be written first, at what place: 0 if the slot has
  * to be prepared, -EBUSY if somebody else is at it.  node->lock is held.
@@ -145,19 +134,11 @@ static int first_run(struct ckpt_target *t, struct ckpt_node *leaf, unsigned int
 		return 0;
 	nr = min(nr, ckpt_run(~(w->pending[slot] | present), block));
 	if (!w->own[slot] && (present || w->pending[slot] ||
-			      !place_slot(store, leaf, slot, block, nr)))
+			      !ckpt_first_place(store, leaf, slot, block, nr)))
 		return 0;
 	*sector = le64_to_cpu(w->live[slot].where) +
 		  ((u64)block << store->geometry.block_shift);
 	return min(nr, ckpt_run(w->own[slot], block));
-}
-
-/* So many, which the mask has, are pending from now on; node->lock is held. */
-static inline void take_blocks(struct ckpt_target *t, struct ckpt_leaf_write *w,
-			       unsigned int slot, u32 mask, u32 nr)
-{
-	w->pending[slot] |= mask;
-	ckpt_quota_take(t->volume, &t->store->geometry, nr);
 }
 
 /* Whole blocks that are not present take their places and are pending from now on. */
@@ -188,7 +169,7 @@ static enum step step_first_write(struct ckpt_target *t, struct ckpt_node *leaf,
 			break;
 		if (!done)
 			f->sector = place;
-		take_blocks(t, w, slot, ckpt_mask(block, run), run);
+		ckpt_first_take(t, w, slot, ckpt_mask(block, run), run);
 		done += run;
 	}
 	if (done) {
@@ -419,20 +400,13 @@ static void direct(struct bio *bio, const struct front *f)
 		bio->bi_opf &= ~REQ_FUA;
 }
 
-/* Most find it set, and then its line is not taken from other CPUs. */
-static inline void note_written(bool *written)
-{
-	if (unlikely(!READ_ONCE(*written)))
-		WRITE_ONCE(*written, true);
-}
-
 /* All but leaving the epoch. */
 static void end_write(struct ckpt_target *t, const struct ckpt_piece *piece, bool ok)
 {
 	if (piece->in_store)
-		note_written(&t->store->data_written);
+		ckpt_note_written(&t->store->data_written);
 	if (piece->to_origin)
-		note_written(&t->origin_written);
+		ckpt_note_written(&t->origin_written);
 	if (!piece->leaf)
 		return;
 	if (piece->through)
@@ -474,21 +448,7 @@ static int end_commit(struct ckpt_io *io, struct bio *bio)
 	return DM_ENDIO_INCOMPLETE;
 }
 
-/*
- * WHAT IS PLAIN, a read or a write that is sent on as a whole and is complete when that has ended,
- * leaves nothing in struct ckpt_io but, if it is a first write, what becomes present.  All else
- * that its end has to know stands in the bio's bi_private, which is for whoever set bi_end_io.
- * That is device-mapper, which makes each clone with none and has no use of its own for it, so it
- * is the target's; who takes a bio below gives it back as it was.
- */
-#define PLAIN_BANK	1ul		/* that was entered */
-#define PLAIN		2ul		/* it is one; in all others bi_private is NULL */
-#define PLAIN_STORE	4ul		/* a write to the store */
-#define PLAIN_ORIGIN	8ul		/* a write to the origin */
-#define PLAIN_FIRST	16ul		/* a first write: its blocks stand in ckpt_io.piece */
-#define PLAIN_WRITE	(PLAIN_STORE | PLAIN_ORIGIN | PLAIN_FIRST)
-
-static noinline int end_any(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+int ckpt_remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
 	struct ckpt_io *io = dm_per_bio_data(bio, sizeof(*io));
 
@@ -498,39 +458,6 @@ static noinline int end_any(struct dm_target *ti, struct bio *bio, blk_status_t 
 		io->sent = false;
 		end_piece(ti->private, &io->piece, !*error);
 	}
-	return DM_ENDIO_DONE;
-}
-
-/* On its own, so that all others need no registers saved. */
-static noinline int end_first(struct dm_target *ti, struct bio *bio, blk_status_t *error,
-			      unsigned int bank)
-{
-	struct ckpt_io *io = dm_per_bio_data(bio, sizeof(*io));
-	struct ckpt_target *t = ti->private;
-
-	note_written(&t->store->data_written);
-	ckpt_leaf_written(io->piece.leaf, io->piece.first, io->piece.nr, !*error);
-	ckpt_epoch_leave(&t->epoch, bank);
-	return DM_ENDIO_DONE;
-}
-
-int ckpt_remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
-{
-	unsigned long plain = (unsigned long)bio->bi_private;
-	struct ckpt_target *t = ti->private;
-
-	if (unlikely(!plain))
-		return end_any(ti, bio, error);
-	/* Before the epoch is left, as in end_piece(). */
-	if (plain & PLAIN_WRITE) {
-		if (plain & PLAIN_ORIGIN)
-			note_written(&t->origin_written);
-		else if (plain & PLAIN_STORE)
-			note_written(&t->store->data_written);
-		else
-			return end_first(ti, bio, error, plain & PLAIN_BANK);
-	}
-	ckpt_epoch_leave(&t->epoch, plain & PLAIN_BANK);
 	return DM_ENDIO_DONE;
 }
 
@@ -771,8 +698,7 @@ static int defer(struct ckpt_io *io, struct bio *bio)
 	return DM_MAPIO_SUBMITTED;
 }
 
-/* Whatever the bio is. */
-static noinline int map_any(struct dm_target *ti, struct bio *bio)
+int ckpt_remap_map(struct dm_target *ti, struct bio *bio)
 {
 	struct ckpt_io *io = dm_per_bio_data(bio, sizeof(*io));
 	struct ckpt_target *t = ti->private;
@@ -821,205 +747,4 @@ static noinline int map_any(struct dm_target *ti, struct bio *bio)
 	default:
 		return defer(io, bio);
 	}
-}
-
-/* A plain bio is a read or a write, and may be answered before a commit. */
-#define NOT_PLAIN	(REQ_PREFLUSH | REQ_FUA | ((__force blk_opf_t)REQ_OP_MASK & ~REQ_OP_WRITE))
-
-/* All these blocks have one place below the head. */
-static inline bool find_below(const struct ckpt_node *leaf, unsigned int slot, u32 mask,
-			      u64 *where)
-{
-	const struct ckpt_under *under = ckpt_under(leaf, slot);
-	u32 i;
-
-	for (i = 0; under && i < under->nr; i++) {
-		if (under->extent[i].mask & mask) {
-			*where = under->extent[i].where;
-			return !(mask & ~under->extent[i].mask);
-		}
-	}
-	return false;
-}
-
-/* What a plain bio that lies inside of one cluster is about. */
-struct plain {
-	struct ckpt_node *leaf;
-	unsigned int slot;
-	u32 offset;		/* sectors, in the cluster */
-	u32 first, nr;		/* blocks that it touches, the same */
-};
-
-static inline bool find_leaf(struct ckpt_target *t, struct ckpt_layer *top, u64 sector, u32 nr,
-			     struct plain *p)
-{
-	const struct ckpt_geometry *g = &t->store->geometry;
-	u64 cluster = ckpt_cluster_of(g, sector);
-
-	p->offset = sector & (ckpt_cluster_sectors(g) - 1);
-	if (p->offset + nr > ckpt_cluster_sectors(g))
-		return false;
-	p->slot = cluster % CKPT_FANOUT;
-	p->first = p->offset >> g->block_shift;
-	p->nr = ((p->offset + nr - 1) >> g->block_shift) - p->first + 1;
-	p->leaf = ckpt_map_leaf(&top->map, cluster >> CKPT_FANOUT_SHIFT);
-	return p->leaf;
-}
-
-/*
- * All of it stands at one place in the store: found without a look at anything else.  With
- * preemption off, epoch entered.
- */
-static inline bool find_present(const struct plain *p, bool write, u64 *place)
-{
-	struct ckpt_state state = ckpt_leaf_state(p->leaf, p->slot);
-	u32 mask = ckpt_mask(p->first, p->nr);
-
-	if (mask & ~state.present &&
-	    (write || mask & (state.present | state.zero) ||
-	     !find_below(p->leaf, p->slot, mask, &state.where)))
-		return false;
-	*place = state.where + p->offset;
-	return true;
-}
-
-/*
- * May it be written in place, if it is there?  That a slot is not being moved is seen before its
- * place: a move that begins then waits for this epoch.
- */
-static inline bool may_write(const struct ckpt_layer *top, const struct plain *p)
-{
-	const struct ckpt_leaf_write *w = ckpt_leaf_w(p->leaf);
-
-	if (!w || test_bit(p->slot, w->moving) || READ_ONCE(top->through))
-		return false;
-	smp_rmb();	/* the bit comes before the place */
-	return true;
-}
-
-/* Whole blocks of one slot, all of them or none, as by first_run(); node->lock is held. */
-static inline bool take_whole(struct ckpt_target *t, const struct plain *p, u64 *place)
-{
-	struct ckpt_leaf_write *w = p->leaf->leaf->w;
-	u32 mask = ckpt_mask(p->first, p->nr), used;
-
-	if (!w || test_bit(CKPT_NODE_DEAD, &p->leaf->flags) || test_bit(p->slot, w->moving))
-		return false;
-	used = le32_to_cpu(w->live[p->slot].present) | w->pending[p->slot];
-	if (mask & used || !ckpt_quota_allows(t->volume))
-		return false;
-	if (!w->own[p->slot] &&
-	    (used || !place_slot(t->store, p->leaf, p->slot, p->first, p->nr)))
-		return false;
-	if (mask & ~w->own[p->slot])
-		return false;
-	*place = le64_to_cpu(w->live[p->slot].where) + p->offset;
-	take_blocks(t, w, p->slot, mask, p->nr);
-	return true;
-}
-
-/*
- * Whole blocks that nobody has written yet take their places, all of them or none; map_any() sees
- * to what has to wait, to be split, or to be prepared.
- */
-static bool begin_first(struct ckpt_target *t, const struct plain *p, u32 nr, u64 *place)
-{
-	unsigned long flags;
-	bool begun;
-
-	if (nr != p->nr << t->store->geometry.block_shift || ckpt_commit_is_behind(t->store))
-		return false;
-	spin_lock_irqsave(&p->leaf->lock, flags);
-	begun = take_whole(t, p, place);
-	spin_unlock_irqrestore(&p->leaf->lock, flags);
-	return begun;
-}
-
-/* As a whole to one place. */
-static inline int send_plain(struct bio *bio, struct block_device *bdev, u64 sector,
-			     unsigned long plain)
-{
-	bio->bi_private = (void *)(plain | PLAIN);
-	bio->bi_iter.bi_sector = sector;
-	/* Last, as nothing has to be kept over a call then. */
-	bio_set_dev(bio, bdev);
-	return DM_MAPIO_REMAPPED;
-}
-
-/* The same, and its blocks are present when it has ended. */
-static inline int send_first(struct bio *bio, struct block_device *bdev, u64 sector,
-			     const struct plain *p, unsigned int bank)
-{
-	struct ckpt_io *io = dm_per_bio_data(bio, sizeof(*io));
-
-	io->piece.leaf = p->leaf;
-	io->piece.first = p->slot * CKPT_CLUSTER_BLOCKS + p->first;
-	io->piece.nr = p->nr;
-	return send_plain(bio, bdev, sector, bank | PLAIN_FIRST);
-}
-
-/* A plain bio of a volume or view that has a layer on top; the epoch is entered. */
-static noinline int map_layered(struct dm_target *ti, struct bio *bio, unsigned int bank)
-{
-	u64 sector = dm_target_offset(ti, bio->bi_iter.bi_sector), place;
-	bool write = op_is_write(bio_op(bio)), known = false, found = false;
-	struct ckpt_target *t = ti->private;
-	struct ckpt_layer *top;
-	struct plain p;
-
-	if (unlikely(READ_ONCE(t->gate)) ||
-	    (write && unlikely(t->view || READ_ONCE(t->store->barred))))
-		goto any;
-	/* Preemption off costs less than rcu_read_lock(), and grace periods wait for it as well. */
-	rcu_read_lock_sched();
-	/* A base has no map, so nothing is found in one. */
-	top = ckpt_target_top(t);
-	if (find_leaf(t, top, sector, bio_sectors(bio), &p))
-		known = !write || may_write(top, &p);
-	if (known)
-		found = find_present(&p, write, &place);
-	if (likely(found || !known || !write)) {
-		rcu_read_unlock_sched();
-		if (found)
-			return send_plain(bio, t->store->bdev, place,
-					  bank | (write ? PLAIN_STORE : 0));
-		goto any;
-	}
-	/* A lock may sleep where it can be preempted. */
-	rcu_read_lock();
-	rcu_read_unlock_sched();
-	found = begin_first(t, &p, bio_sectors(bio), &place);
-	rcu_read_unlock();
-	if (found)
-		return send_first(bio, t->store->bdev, place, &p, bank);
-any:
-	ckpt_epoch_leave(&t->epoch, bank);
-	return map_any(ti, bio);
-}
-
-/*
- * Most bios want nothing but to be sent on as a whole, and that is to cost next to nothing;
- * map_any() sees to whatever else there is.
- *
- * What passes straight through takes no look at the volume: t->straight says how far that goes,
- * and is 0 from when the gate is shut until it is open, which is the only time at which the top
- * of a live volume changes; see ckpt_gate_straight().  Entering the epoch comes before the look,
- * as with the gate.
- */
-int ckpt_remap_map(struct dm_target *ti, struct bio *bio)
-{
-	struct ckpt_target *t = ti->private;
-	u64 sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
-	unsigned int bank;
-
-	if (unlikely(bio->bi_opf & NOT_PLAIN))
-		return map_any(ti, bio);
-	bank = ckpt_epoch_enter(&t->epoch);
-	if (sector + bio_sectors(bio) > READ_ONCE(t->straight))
-		return map_layered(ti, bio, bank);
-	if (!op_is_write(bio_op(bio)))
-		return send_plain(bio, t->origin->bdev, sector, bank);
-	if (unlikely(READ_ONCE(t->store->barred)))
-		return map_layered(ti, bio, bank);
-	return send_plain(bio, t->origin->bdev, sector, bank | PLAIN_ORIGIN);
 }

@@ -33,16 +33,27 @@ struct ckpt_io {
 	struct bio *bio;		/* the one it belongs to */
 	struct bio *parent;		/* it is a part of this one that a worker split off */
 	struct work_struct work;
+	u32 mask;			/* of a first write that is plain: its blocks, */
+	u16 slot;			/* and the slot of @piece.leaf that they are in */
 	bool sent;			/* @piece is to be ended */
 	bool commit;			/* is complete only after a commit (FUA) */
 	bool through;			/* and after a flush of the origin; see through.h */
 };
 
+/* Map a bio, whatever it is; any context. */
 int ckpt_remap_map(struct dm_target *ti, struct bio *bio);
+/* The end of one that was; any context. */
 int ckpt_remap_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error);
 
 /* Have a worker map the bio, which belongs to a target of ours, again.  Any context. */
 void ckpt_bio_retry(struct bio *bio);
+
+/* A device was written to.  Most find it set, and then its line is not taken from other CPUs. */
+static inline void ckpt_note_written(bool *written)
+{
+	if (unlikely(!READ_ONCE(*written)))
+		WRITE_ONCE(*written, true);
+}
 
 /* Size of what comes before the bio in the bio set for parts. */
 unsigned int ckpt_split_front(void);

@@ -268,55 +268,108 @@ static u32 units_touched(const struct ckpt_geometry *g, u32 first, u32 nr, u32 *
 	return DIV_ROUND_UP((first + nr) << g->block_shift, CKPT_NODE_SECTORS) - *skip;
 }
 
-int ckpt_space_window(struct ckpt_store *store, u32 first, u32 nr, u64 *where, u32 *own)
+/* The first runs that have nothing left go; space->lock is held. */
+static noinline void drop_empty_runs(struct ckpt_space *space)
 {
-	const struct ckpt_geometry *g = &store->geometry;
-	u32 whole = ckpt_cluster_units(g);
-	struct ckpt_space *space = &store->space;
-	bool scarce = READ_ONCE(space->scarce);
-	unsigned long flags;
-	int r = -EAGAIN;
-	unsigned int i;
-
-	spin_lock_irqsave(&space->lock, flags);
-	for (i = 0; i < space->nr_runs; i++) {
-		struct ckpt_space_run *run = stock_run(space, i);
-		u32 taken;
-
-		if (run->nr >= whole && !scarce) {
-			*where = run->unit << CKPT_UNIT_SHIFT;
-			*own = ~0u;
-			taken = whole;
-		} else if (scarce || READ_ONCE(space->fragmented)) {
-			u32 skip, need = units_touched(g, first, nr, &skip);
-			u64 at = run->unit - skip;
-
-			if (run->nr < need)
-				continue;
-			taken = min(run->nr, whole - skip);
-			/* A slot that outgrows this moves; twice as much makes that seldom. */
-			if (scarce)
-				taken = min(taken, 2 * need);
-			*where = at << CKPT_UNIT_SHIFT;
-			*own = blocks_within(g, at, run->unit, run->unit + taken);
-			/* What no whole block can use stays in the run. */
-			if (g->block_shift > CKPT_UNIT_SHIFT)
-				taken &= ~((ckpt_block_sectors(g) >> CKPT_UNIT_SHIFT) - 1);
-		} else {
-			continue;
-		}
-		run->unit += taken;
-		run->nr -= taken;
-		WRITE_ONCE(space->stock_units, space->stock_units - taken);
-		r = 0;
-		break;
-	}
 	while (space->nr_runs && !stock_run(space, 0)->nr) {
 		space->first_run = (space->first_run + 1) % CKPT_STOCK_RUNS;
 		WRITE_ONCE(space->nr_runs, space->nr_runs - 1);
 	}
-	spin_unlock_irqrestore(&space->lock, flags);
-	return r;
+}
+
+/* So many units of the run are the caller's; space->lock is held. */
+static inline void leave_stock(struct ckpt_space *space, struct ckpt_space_run *run, u32 units)
+{
+	run->unit += units;
+	run->nr -= units;
+	WRITE_ONCE(space->stock_units, space->stock_units - units);
+	if (unlikely(!run->nr))
+		drop_empty_runs(space);
+}
+
+/* A window that is cut short, if that may be; space->lock is held. */
+static u64 cut_window(struct ckpt_store *store, struct ckpt_space_run *run, u32 first, u32 nr,
+		      u32 *own)
+{
+	const struct ckpt_geometry *g = &store->geometry;
+	u32 skip, need = units_touched(g, first, nr, &skip), taken;
+	struct ckpt_space *space = &store->space;
+	bool scarce = READ_ONCE(space->scarce);
+	u64 at = run->unit - skip;
+
+	if ((!scarce && !READ_ONCE(space->fragmented)) || run->nr < need)
+		return 0;
+	taken = min(run->nr, ckpt_cluster_units(g) - skip);
+	/* A slot that outgrows this moves; twice as much makes that seldom. */
+	if (scarce)
+		taken = min(taken, 2 * need);
+	*own = blocks_within(g, at, run->unit, run->unit + taken);
+	/* What no whole block can use stays in the run. */
+	if (g->block_shift > CKPT_UNIT_SHIFT)
+		taken &= ~((ckpt_block_sectors(g) >> CKPT_UNIT_SHIFT) - 1);
+	leave_stock(space, run, taken);
+	return at << CKPT_UNIT_SHIFT;
+}
+
+/* space->lock is held. */
+static inline u64 whole_window(struct ckpt_store *store, struct ckpt_space_run *run, u32 *own)
+{
+	u64 where = run->unit << CKPT_UNIT_SHIFT;
+
+	*own = ~0u;
+	leave_stock(&store->space, run, ckpt_cluster_units(&store->geometry));
+	return where;
+}
+
+/* From the first run that has one; space->lock is held. */
+static noinline u64 search_stock(struct ckpt_store *store, u32 first, u32 nr, u32 *own)
+{
+	u32 whole = ckpt_cluster_units(&store->geometry);
+	struct ckpt_space *space = &store->space;
+	unsigned int i;
+	u64 where = 0;
+
+	for (i = 0; i < space->nr_runs && !where; i++) {
+		struct ckpt_space_run *run = stock_run(space, i);
+
+		if (run->nr >= whole && !READ_ONCE(space->scarce))
+			where = whole_window(store, run, own);
+		else
+			where = cut_window(store, run, first, nr, own);
+	}
+	return where;
+}
+
+/* Most find a whole window in the first run; space->lock is held. */
+static inline u64 window(struct ckpt_store *store, u32 first, u32 nr, u32 *own)
+{
+	struct ckpt_space *space = &store->space;
+	struct ckpt_space_run *run = stock_run(space, 0);
+
+	if (likely(space->nr_runs && run->nr >= ckpt_cluster_units(&store->geometry) &&
+		   !READ_ONCE(space->scarce)))
+		return whole_window(store, run, own);
+	return search_stock(store, first, nr, own);
+}
+
+u64 ckpt_space_window(struct ckpt_store *store, u32 first, u32 nr, u32 *own)
+{
+	u64 where;
+
+	spin_lock(&store->space.lock);
+	where = window(store, first, nr, own);
+	spin_unlock(&store->space.lock);
+	return where;
+}
+
+u64 ckpt_space_find_window(struct ckpt_store *store, u32 first, u32 nr, u32 *own)
+{
+	u64 where;
+
+	spin_lock_irq(&store->space.lock);
+	where = window(store, first, nr, own);
+	spin_unlock_irq(&store->space.lock);
+	return where;
 }
 
 void ckpt_space_drop_stock(struct ckpt_store *store)

@@ -61,11 +61,15 @@ void ckpt_space_init(struct ckpt_store *store);
 void ckpt_space_begin(struct ckpt_store *store, u64 used);
 
 /*
- * A window for a cluster of which blocks [@first, @first + @nr) are wanted now; any
- * context.  *@where is its place and *@own the blocks that it really has, which
- * include the wanted ones.  -EAGAIN: the stock must be refilled first.
+ * A window for a cluster of which blocks [@first, @first + @nr) are wanted now: its place, and
+ * *@own is the blocks that it really has, which include the wanted ones.  0: the stock must be
+ * refilled first (no window begins there, as superblocks and journal are longer than one).  The
+ * node->lock of a leaf is held.
  */
-int ckpt_space_window(struct ckpt_store *store, u32 first, u32 nr, u64 *where, u32 *own);
+u64 ckpt_space_window(struct ckpt_store *store, u32 first, u32 nr, u32 *own);
+
+/* The same for who holds no lock that keeps interrupts off. */
+u64 ckpt_space_find_window(struct ckpt_store *store, u32 first, u32 nr, u32 *own);
 
 /*
  * Fill the stock so that a window for a cluster's blocks [@first, @first + @nr) can be had;

@@ -258,6 +258,12 @@ void ckpt_store_drain(struct ckpt_store *store);
 /* Apply one journal entry to the images; store->commit is held.  See apply.c. */
 int ckpt_apply(struct ckpt_store *store, const struct ckpt_entry_head *entry);
 
+/* Must whoever makes leaves dirty wait for a commit first?  Any context. */
+static inline bool ckpt_commit_is_behind(const struct ckpt_store *store)
+{
+	return atomic_read(&store->nr_dirty_leaves) > store->dirty_limit / 3;
+}
+
 #define ckpt_log(level, store, fmt, ...) \
 	pr_##level("%pg: " fmt "\n", (store)->bdev, ##__VA_ARGS__)
 

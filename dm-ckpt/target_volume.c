@@ -14,6 +14,7 @@
 #include "gc.h"
 #include "io.h"
 #include "names.h"
+#include "plain.h"
 #include "pressure.h"
 #include "remap.h"
 #include "report.h"
@@ -417,8 +418,8 @@ struct target_type ckpt_volume_target = {
 	.module = THIS_MODULE,
 	.ctr = volume_ctr,
 	.dtr = volume_dtr,
-	.map = ckpt_remap_map,
-	.end_io = ckpt_remap_end_io,
+	.map = ckpt_plain_map,
+	.end_io = ckpt_plain_end_io,
 	.preresume = volume_preresume,
 	.resume = volume_resume,
 	.presuspend = volume_presuspend,
