@@ -5,13 +5,17 @@
 #	start_daemon NAME=VALUE...	with these in its environment; A= for none. It is waited for, for
 #					$daemon_seconds
 #	stop_daemon, daemon_ended
+#	idle MACHINE			nothing is being done to it
+#	points				those of this test, of the file of that name
+#	dies_at POINT COMMAND...	a point: ckptd is started anew and killed over this command
+#	dies_at_all			a point, before done_testing: it was killed at each of them
 #	checkpoints			what the store has, by "<volume>@<name>"
 #	ctl STATUS 'what' REGEX VERB [WORD...]
 #					a point: 'ckptctl vm VERB' ends so and says that; verbs are kept in $ran
 
 export CKPT_CONFDIR=$work/conf CKPT_STATEDIR=$work/state CKPT_RUNDIR=$work/run NO_COLOR=1 LC_ALL=C.UTF-8
 unset CKPT_STORE
-daemon= daemon_seconds=60 ran=' '
+daemon= daemon_seconds=60 ran=' ' died=
 
 start_daemon() {
 	env "$@" ckptd 2>>"$work/daemon.log" &
@@ -24,6 +28,28 @@ stop_daemon() {
 }
 daemon_ended() {
 	! kill -0 "$daemon" 2>/dev/null
+}
+
+idle() {
+	[[ ! $(ckptctl vm progress "$1" --json) =~ \"what\":\ ?\"[a-z] ]]
+}
+
+points() {
+	awk -v me="$(basename "$0" .t)" '!/^#/ { for (i = 2; i <= NF; i++) if ($i == me) print $1 }' "$here/points"
+}
+dies_at() {
+	local at=$1
+	shift
+	stop_daemon
+	start_daemon CKPTD_KILL_AT="$at"
+	"$@" >/dev/null 2>&1
+	until_true 60 daemon_ended || kill "$daemon"
+	wait "$daemon" 2>/dev/null
+	is "killed at '$at'" $? 137
+	died+="$at "
+}
+dies_at_all() {
+	is 'it was killed at all of its points' "$(xargs -n1 <<<"$died" | sort -u | xargs)" "$(points | sort | xargs)"
 }
 
 checkpoints() {

@@ -83,12 +83,9 @@ guest_make() {
 killed_at() {
 	local before
 	before=$(checkpoints)
-	stop_daemon
-	start_daemon CKPTD_KILL_AT="$1"
-	ckptctl vm checkpoint run k1 >/dev/null 2>&1
-	ok "killed at '$1'" until_true 60 daemon_ended
-	wait "$daemon" 2>/dev/null
+	dies_at "$1" ckptctl vm checkpoint run k1
 	start_daemon A=
+	ok "killed at '$1': the next one clears up" until_true 90 idle run
 	is "killed at '$1': the guest runs" "$(status)" running
 	ok "killed at '$1': and counts" until_true 60 counts_on
 	is "killed at '$1': the store" "$(checkpoints)" "$before"

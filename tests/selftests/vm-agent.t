@@ -3,7 +3,6 @@
 #
 # Production checkpoints: a real guest agent freezes a real file system, ext4 on a volume. Agent
 # and file system are in this machine, the guest is firmware that finds nothing to start.
-# CKPT_POINTS says at which points ckptd is killed: also copied and thawed.
 # (tests/vm/agent.t has agents that mean no good, tests/vm/linux.t an agent in a guest.)
 
 . "$(dirname "$0")/lib.sh"
@@ -115,19 +114,16 @@ ok 'and it has frozen nothing' can_write
 
 before=$(checkpoints)
 folders=$(ls "$folder" | wc -l)
-for at in ${CKPT_POINTS-freezing frozen taken thawing}; do
-	stop_daemon
-	start_daemon CKPTD_KILL_AT=$at
-	take production-only k1
-	ok "killed at '$at'" until_true 60 eval '! kill -0 $daemon 2>/dev/null'
-	wait "$daemon" 2>/dev/null
+for at in $(points); do
+	dies_at "$at" take production-only k1
 	ok "killed at '$at': thawed" can_write
-	if [ $at = freezing ]; then
+	if [ "$at" = freezing ]; then
 		# The guard was killed as well, as far as the next one can tell.
 		fsfreeze --freeze "$mnt"
 	fi
 	start_daemon A=
 	ok "killed at '$at': thawed by the next one" can_write
+	ok "killed at '$at': it clears up" until_true 60 idle run
 	is "killed at '$at': store and folders" "$(checkpoints) $(ls "$folder" | wc -l)" "$before $folders"
 done
 
@@ -159,4 +155,5 @@ umount "$mnt"
 ok 'back to production' ckptctl vm apply --yes run p1
 like 'leaves it off' "$(ckptctl vm list --json)" '"state": ?"off"'
 is 'and its file system as it was' "$(e2fsck -fn $dm/st-fs >/dev/null 2>&1; echo $?)" 0
+dies_at_all
 done_testing

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Checkpoints of a guest that runs: it runs on, also when ckptd is killed over it. (That all of
-# it belongs to one instant is vm-apply.t's.) CKPT_POINTS says at which points it is killed:
-# also begun and stopping.
+# it belongs to one instant is vm-apply.t's.)
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/guest.sh"
@@ -27,7 +26,7 @@ ckptctl vm delete --yes run p1 >/dev/null
 
 # What is killed: the guest runs, and nothing is left of it, or all is there.
 before=$(checkpoints)
-for at in ${CKPT_POINTS-stopped taken copied running remembered written}; do
+for at in $(points); do
 	killed_at "$at"
 	is "killed at '$at': folders" "$(ls "$folder" | wc -l)" 1
 done
@@ -108,4 +107,5 @@ ctl 0 'the machine is off' 'run  *off' list
 ctl 0 'and can be started' 'runs' start run
 
 guest_end
+dies_at_all
 done_testing

@@ -125,11 +125,7 @@ what='c1 is left' whole c1
 killed() {
 	local at=$1 expect=$2
 	shift 2
-	stop_daemon
-	start_daemon CKPTD_KILL_AT="$at"
-	ckptctl vm "$@" >/dev/null 2>&1
-	ok "killed at '$at' of $1" until_true 20 daemon_ended
-	wait $daemon 2>/dev/null
+	dies_at "$at" ckptctl vm "$@"
 	start_daemon A=
 	# shellcheck disable=SC2086
 	what="killed at '$at'" whole $expect
@@ -147,10 +143,7 @@ killed back 'c1' apply --yes web c1
 ok 'it has gone back' holds $dm/st-disk 1
 
 # What cannot be cleared up waits until it can.
-stop_daemon
-start_daemon CKPTD_KILL_AT=taken
-ckptctl vm checkpoint web k1 >/dev/null 2>&1
-wait $daemon 2>/dev/null
+dies_at taken ckptctl vm checkpoint web k1
 ckptctl store close --all 2>/dev/null
 start_daemon A=
 is 'the store is closed: the rest stays' "$(ls "$work/state/vm/web" | grep -c new)" 1
@@ -252,6 +245,7 @@ while read -r _ verb _; do
 	[[ $ran == *" $verb "* ]] || missing+="$verb "
 done < <(ckptctl help vm | grep '^  vm')
 is 'every command was run' "$missing" ''
+dies_at_all
 ckptctl store close --all 2>/dev/null
 
 done_testing

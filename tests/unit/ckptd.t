@@ -149,5 +149,14 @@ wait $daemon 2>/dev/null
 start
 is 'a socket that a killed one has left is no hindrance' ckptctl --quiet vm list --no-headings
 
+# A point that is named is of use where somebody kills it there: see tests/selftests/points.
+each_point() {
+	diff <(ckptd --points | sort) <(awk '!/^#/ && NF > 1 { print $1 }' tests/selftests/points | sort) || return
+	for t in $(awk '!/^#/ { $1 = ""; print }' tests/selftests/points | xargs -n1 | sort -u); do
+		grep -qx dies_at_all "tests/selftests/$t.t" || echo "$t.t does not see that it has killed it at all"
+	done
+}
+is 'tests kill it at every point, and at no other' each_point
+
 echo "1..$n"
 [ $failures = 0 ]
