@@ -85,6 +85,50 @@ like 'which is said' "$? $(cat "$work/said")" '^1 .*cancelled'
 is 'nothing is left of it' "$(checkpoints) $(ls "$folder" | wc -l)" "$before $folders"
 ok 'and the guest counts on' until_true 60 counts_on
 
+# A monitor that another program holds, as libvirt does, and QEMU greets nobody else.
+python3 - "$work/run/run.qmp" "$work/held" <<-'END' &
+	import socket, sys, time
+	s = socket.socket(socket.AF_UNIX)
+	s.connect(sys.argv[1])
+	s.recv(1000)
+	open(sys.argv[2], "w")
+	time.sleep(600)
+END
+owner=$!
+ok 'another program has the monitor' until_true 60 test -e "$work/held"
+ctl 4 'a checkpoint is refused, and says that' 'another program .libvirt.. owns it, and it is left alone' checkpoint run k1
+ok 'the guest counts on' until_true 60 counts_on
+kill $owner
+is 'and nothing is left of it' "$(checkpoints) $(ls "$folder" | wc -l)" "$before $folders"
+
+# ---- a guest that stands still, and a QEMU that does not answer ----
+
+ckptctl volume create --open third 4M >/dev/null 2>&1 || flunk 'no volume'
+ctl 0 'another machine, which is off' '' add other third
+dies_at stopped ckptctl vm checkpoint run k1
+is 'the guest stands still' "$(status)" paused
+kill -STOP "$pid"
+start_daemon A=
+ctl 0 'the next one is at having it run' 'what: *rescue' progress run
+ctl 4 'nothing else is done to that machine' "'rescue' is being done" checkpoint run k2
+ctl 0 'and no other one has to wait for it' 'offline' checkpoint other o1
+ctl 0 'while it is at that' 'what: *rescue' progress run
+kill -CONT "$pid"
+ok 'when QEMU answers that is done' until_true 90 idle run
+ok 'and the guest counts on' until_true 60 counts_on
+ctl 0 'the other one goes' '' delete --yes other o1
+is 'nothing is left of it' "$(checkpoints) $(ls "$folder" | wc -l)" "$before $folders"
+dies_at stopped ckptctl vm checkpoint run k1
+# It knows of no such machine when it starts.
+mv "$work/conf/vm/run.conf" "$work/away"
+start_daemon A=
+is 'nobody has told it to run' "$(status)" paused
+mv "$work/away" "$work/conf/vm/run.conf"
+ctl 0 'whoever asks for something has it run first' 'taken' checkpoint run k2
+is 'it runs' "$(status)" running
+ctl 0 'and that goes' '' delete --yes run k2
+is 'nothing is left of the first' "$(checkpoints) $(ls "$folder" | wc -l)" "$before $folders"
+
 # While ckptd is held up, as soon as the guest is going to stand still for the disks.
 kill_in_the_middle() {
 	python3 - "$folder" "$daemon" "$pid" <<-'END'

@@ -114,17 +114,14 @@ static void ended(void *arg, enum ckpt_result result, const struct ckpt_error *e
 static int ask_agent(int argc, char **argv)
 {
 	static const struct guard_handlers handlers = { frozen, ended };
-	struct ckpt_error e = { 0 };
-	enum ckpt_result result;
 
-	if (!strcmp(argv[1], "thaw")) {
-		result = guard_rescue(argv[2], &e);
-		printf("%s%s\n", result ? "failed: " : "done", e.text);
-		return (int)result;
-	}
 	command = argc > 4 ? argv[4] : "true";
-	guard = argc > 3 ? guard_freeze(event, argv[2], (unsigned int)atoi(argv[3]), &handlers, NULL) :
-		agent_set_time(event, argv[2], &handlers, NULL);
+	if (!strcmp(argv[1], "thaw"))
+		guard = guard_rescue(event, argv[2], &handlers, NULL);
+	else if (argc > 3)
+		guard = guard_freeze(event, argv[2], (unsigned int)atoi(argv[3]), &handlers, NULL);
+	else
+		guard = agent_set_time(event, argv[2], &handlers, NULL);
 	return guard ? sd_event_loop(event) : 99;
 }
 

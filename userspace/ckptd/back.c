@@ -28,7 +28,6 @@
 #include "recover.h"
 #include "restore.h"
 #include "take.h"
-#include "vms.h"
 
 #define AGAIN_US	500000u
 #define AGAIN_MAX	60u		/* times; for a QEMU that is just about to end */
@@ -552,12 +551,12 @@ static void finish(struct back *b)
 		once_more(b);
 }
 
-static void finish_one(const char *name, void *arg)
+void back_finish(struct daemon *daemon, const char *name)
 {
 	struct ckpt_error e = { 0 };
 	struct back *b = new_back();
 
-	if (job_begin(&b->job, arg, name, NULL, &e)) {
+	if (job_begin(&b->job, daemon, name, NULL, &e)) {
 		free(b);
 		return;
 	}
@@ -569,9 +568,4 @@ static void finish_one(const char *name, void *arg)
 	if (e.result != CKPT_NOT_FOUND)
 		fprintf(stderr, SD_WARNING "machine %s: %s\n", name, e.text);
 	job_end(&b->job, CKPT_DONE, NULL);
-}
-
-void back_finish_all(struct daemon *daemon)
-{
-	vms_each(finish_one, daemon);
 }

@@ -6,10 +6,10 @@
 #include "jobs.h"
 
 /*
- * Each machine that a daemon was killed over while it went back: a job that nobody waits
+ * At the start, if a daemon was killed while this machine went back: a job that nobody waits
  * for finishes that, or gives it up where nothing was done yet.  A failure is logged; what
  * was noted stays if the disks could not be given back, so that the next start tries again.
  */
-void back_finish_all(struct daemon *daemon);
+void back_finish(struct daemon *daemon, const char *name);
 
 #endif

@@ -22,7 +22,6 @@
 
 #define CAPTURE_ANSWER_SECONDS	30u	/* of QEMU to one command */
 #define CAPTURE_STALL_SECONDS	60u	/* without a byte of memory: given up */
-#define CAPTURE_RESCUE_SECONDS	20u	/* the same, before anything else is done */
 #define CAPTURE_RECOVER_SECONDS	60u	/* to have the guest run after a failure */
 
 /*
@@ -82,12 +81,12 @@ struct capture *capture_start(sd_event *event, int monitor, const char *image,
 
 /*
  * Who captured a guest was killed between stopping() and running(): have it run, and end
- * what QEMU is at.  @is_background is the way that was noted, @connect as reconnect above.
- * Waits until it runs, in no event loop of the caller's, CAPTURE_RESCUE_SECONDS at the
- * longest; a failure says that it may not.
+ * what QEMU is at.  @is_background is the way that was noted.  Of @ops reconnect() is called, and
+ * done() when it runs, or with a failure when it may not after CAPTURE_RECOVER_SECONDS; never
+ * before this has returned.  NULL with errno.
  */
-enum ckpt_result capture_rescue(bool is_background, int (*connect)(void *arg), void *arg,
-				struct ckpt_error *e);
+struct capture *capture_rescue(sd_event *event, bool is_background, const struct capture_ops *ops,
+			       void *arg);
 
 /* It ends soon, with a failure unless it was just done. */
 void capture_cancel(struct capture *c);

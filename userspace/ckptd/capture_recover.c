@@ -3,6 +3,7 @@
  * After a failure: QEMU's migration is cancelled or, in the background, let end, and at every tick the guest is told to
  * run until it is seen to, as QEMU refuses that before the migration has ended.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,71 +129,27 @@ void capture_fail(struct capture *c, const struct ckpt_error *e)
 
 /* ---- what a capture that was killed has left ---- */
 
-struct rescue {
-	sd_event *event;
-	int (*connect)(void *arg);
-	void *arg;
-	struct ckpt_error error;
-};
-
-static void rescued(void *arg, enum ckpt_result result, const struct capture_state *s,
-		    const struct ckpt_error *e)
+struct capture *capture_rescue(sd_event *event, bool is_background, const struct capture_ops *ops,
+			       void *arg)
 {
-	struct rescue *r = arg;
-
-	(void)result;
-	(void)s;
-	r->error = *e;
-	sd_event_exit(r->event, 0);
-}
-
-static int reconnect(void *arg)
-{
-	const struct rescue *r = arg;
-
-	return r->connect(r->arg);
-}
-
-static int start_rescue(struct rescue *r, bool is_background)
-{
-	static const struct capture_ops ops = { .reconnect = reconnect, .done = rescued };
 	struct capture *c = calloc(1, sizeof(*c));
 	int err;
 
 	if (!c)
 		abort();
 	*c = (struct capture){
-		.event = r->event, .ops = &ops, .arg = r, .pipe = -1, .state.way = "",
+		.event = event, .ops = ops, .arg = arg, .pipe = -1, .state.way = "",
 		.bandwidth = -1, .phase = CAPTURE_RECOVERING, .was_running = true,
-		/* A capture would have longer. */
-		.failed_at = clock_seconds() - CAPTURE_RECOVER_SECONDS + CAPTURE_RESCUE_SECONDS,
+		.failed_at = clock_seconds(),
 	};
 	ckpt_fail(&c->error, CKPT_FAILED, "ckptd was killed over a checkpoint of a guest");
-	err = sd_event_add_time_relative(r->event, &c->tick, CLOCK_MONOTONIC, 0, 0, capture_tick,
-					 c);
+	err = sd_event_add_time_relative(event, &c->tick, CLOCK_MONOTONIC, 0, 0, capture_tick, c);
 	if (err < 0) {
 		free(c);
-		return err;
+		errno = -err;
+		return NULL;
 	}
 	if (connect_again(c) && !is_background)
 		capture_call(c, "migrate_cancel", NULL, on_ignored);
-	return 0;
-}
-
-enum ckpt_result capture_rescue(bool is_background, int (*connect)(void *arg), void *arg,
-				struct ckpt_error *e)
-{
-	struct rescue r = { .connect = connect, .arg = arg };
-	int err = sd_event_new(&r.event);
-
-	if (err >= 0)
-		err = start_rescue(&r, is_background);
-	if (err >= 0)
-		err = sd_event_loop(r.event);
-	sd_event_unref(r.event);
-	if (err < 0)
-		return ckpt_fail_errno(e, -err, "the guest's monitor cannot be watched");
-	if (r.error.result)
-		*e = r.error;
-	return r.error.result;
+	return c;
 }

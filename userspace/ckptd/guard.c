@@ -2,7 +2,6 @@
 /* The daemon's side: start a guard, and hear what it says. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,6 +194,12 @@ struct guard *agent_set_time(sd_event *event, const char *path,
 	return guard_new(event, GUARD_SET_TIME, path, 0, handlers, arg);
 }
 
+struct guard *guard_rescue(sd_event *event, const char *path,
+			   const struct guard_handlers *handlers, void *arg)
+{
+	return guard_new(event, GUARD_THAW, path, 0, handlers, arg);
+}
+
 void guard_thaw(struct guard *g)
 {
 	/* Should it be dead, that is heard at the next turn. */
@@ -210,29 +215,4 @@ void guard_free(struct guard *g)
 	if (g->fd >= 0)
 		close(g->fd);
 	free(g);
-}
-
-enum ckpt_result guard_rescue(const char *path, struct ckpt_error *e)
-{
-	struct guard_message m;
-	enum ckpt_result result;
-	struct pollfd p = { .fd = start(GUARD_THAW, path, 0), .events = POLLIN };
-	int n;
-
-	if (p.fd < 0)
-		return ckpt_fail_errno(e, errno, "the guest agent cannot be asked to thaw");
-	n = poll(&p, 1, (int)GUARD_RESCUE_SECONDS * 1000);
-	if (n <= 0) {
-		result = ckpt_fail(e, CKPT_TIMEOUT,
-				   "the guest agent does not answer, and file systems of the guest may be frozen; it is asked further for %u minutes",
-				   GUARD_STAY_SECONDS / 60);
-	} else {
-		result = hear(p.fd, &m, e);
-		if (!result) {
-			*e = m.error;
-			result = e->result;
-		}
-	}
-	close(p.fd);
-	return result;
 }

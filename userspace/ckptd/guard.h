@@ -21,7 +21,6 @@
 #define GUARD_HOLD_SECONDS	10u	/* frozen at the longest: Windows (VSS) thaws then, too */
 #define GUARD_THAW_SECONDS	15u	/* without an answer to the thaw: it is said so */
 #define GUARD_STAY_SECONDS	600u	/* and it is repeated for so long */
-#define GUARD_RESCUE_SECONDS	10u	/* that guard_rescue() waits */
 
 struct guard;
 
@@ -60,11 +59,12 @@ struct guard *agent_set_time(sd_event *event, const char *path,
 void guard_free(struct guard *g);
 
 /*
- * Somebody who had frozen file systems was killed: see to it that they are thawed.  Waits
- * for that GUARD_RESCUE_SECONDS at the longest; after CKPT_TIMEOUT it is tried further by
- * a process of its own.  CKPT_NOT_FOUND: the machine has ended.
+ * Somebody who had frozen file systems was killed: see to it that they are thawed.  After a failure
+ * of an agent that is there it is tried further.  CKPT_NOT_FOUND: the machine has ended.  NULL
+ * with errno.
  */
-enum ckpt_result guard_rescue(const char *path, struct ckpt_error *e);
+struct guard *guard_rescue(sd_event *event, const char *path,
+			   const struct guard_handlers *handlers, void *arg);
 
 /*
  * The process: this program was executed with GUARD_OPTION first, and @words are those

@@ -12,13 +12,12 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "back.h"
 #include "durable.h"
 #include "folders.h"
 #include "guard.h"
 #include "operations.h"
 #include "points.h"
-#include "recover.h"
+#include "rescue.h"
 
 #ifndef CKPT_RELEASE
 #define CKPT_RELEASE "unknown"
@@ -127,9 +126,8 @@ static enum ckpt_result run(const char *path, struct ckpt_error *e)
 		result = server_new(&daemon.server, daemon.event, fd, path, operation_any, &daemon, e);
 	if (result)
 		return result;
-	/* Nobody is answered before what was half-made is out of the way. */
-	recover_all();
-	back_finish_all(&daemon);
+	/* What was half-made is out of the way, or its machine is busy, before anybody is answered. */
+	rescue_all(&daemon);
 	sd_notify(0, "READY=1");
 	err = sd_event_loop(daemon.event);
 	server_free(daemon.server);

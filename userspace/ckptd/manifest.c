@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 #include <uuid/uuid.h>
 
 #include "durable.h"
@@ -25,6 +26,14 @@ void manifest_path(const char *directory, const char *id, enum manifest_state st
 {
 	snprintf(path, PATH_MAX, "%s/%s%s%s%s", directory, id, suffixes[state], file ? "/" : "",
 		 file ? file : "");
+}
+
+bool manifest_is_noted(const char *directory, const char *id, const char *note)
+{
+	char path[PATH_MAX];
+
+	manifest_path(directory, id, MANIFEST_NEW, note, path);
+	return !access(path, F_OK);
 }
 
 static void add_text(struct json_object *object, const char *key, const char *text)

@@ -55,6 +55,10 @@ struct manifests {
 	size_t damaged;			/* folders whose manifest cannot be read */
 };
 
+/* The two notes about its guest. */
+#define MANIFEST_STOPPED	"stopped"
+#define MANIFEST_FROZEN		"frozen"
+
 /* What the part in the store is called until the checkpoint is complete. */
 #define MANIFEST_STORE_NAME	"ckptd-%s"
 
@@ -67,6 +71,9 @@ enum manifest_state {
 /* The folder of a checkpoint, and a file in it (NULL: the folder itself). */
 void manifest_path(const char *directory, const char *id, enum manifest_state state,
 		   const char *file, char path[PATH_MAX]);
+
+/* Is that note in the folder of one that is being made? */
+bool manifest_is_noted(const char *directory, const char *id, const char *note);
 
 /* Make the folder, with what is known at first; m->id is chosen here. */
 enum ckpt_result manifest_begin(const char *directory, struct manifest *m,

@@ -3,24 +3,26 @@
 #include <string.h>
 
 #include "operations.h"
+#include "rescue.h"
 
 static const struct {
 	const char *name;
 	void (*call)(struct request *r, struct daemon *daemon);
+	bool is_change;		/* nothing half-made is to be in its way */
 } methods[] = {
-	{ "dm-ckpt.vm.Add", operation_add },
-	{ "dm-ckpt.vm.Remove", operation_remove },
-	{ "dm-ckpt.vm.List", operation_list },
-	{ "dm-ckpt.vm.Show", operation_show },
-	{ "dm-ckpt.vm.Start", operation_start },
-	{ "dm-ckpt.vm.Stop", operation_stop },
-	{ "dm-ckpt.vm.Progress", operation_progress },
-	{ "dm-ckpt.vm.Cancel", operation_cancel },
-	{ "dm-ckpt.vm.Checkpoint", operation_take },
-	{ "dm-ckpt.vm.Tree", operation_tree },
-	{ "dm-ckpt.vm.Apply", operation_apply },
-	{ "dm-ckpt.vm.Delete", operation_delete },
-	{ "dm-ckpt.vm.Rename", operation_rename },
+	{ "dm-ckpt.vm.Add", operation_add, false },
+	{ "dm-ckpt.vm.Remove", operation_remove, false },
+	{ "dm-ckpt.vm.List", operation_list, false },
+	{ "dm-ckpt.vm.Show", operation_show, false },
+	{ "dm-ckpt.vm.Start", operation_start, true },
+	{ "dm-ckpt.vm.Stop", operation_stop, false },
+	{ "dm-ckpt.vm.Progress", operation_progress, false },
+	{ "dm-ckpt.vm.Cancel", operation_cancel, false },
+	{ "dm-ckpt.vm.Checkpoint", operation_take, true },
+	{ "dm-ckpt.vm.Tree", operation_tree, false },
+	{ "dm-ckpt.vm.Apply", operation_apply, true },
+	{ "dm-ckpt.vm.Delete", operation_delete, true },
+	{ "dm-ckpt.vm.Rename", operation_rename, true },
 };
 
 void operation_any(struct request *r, void *daemon)
@@ -29,7 +31,8 @@ void operation_any(struct request *r, void *daemon)
 
 	for (unsigned int i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
 		if (!strcmp(methods[i].name, request_method(r))) {
-			methods[i].call(r, daemon);
+			if (!methods[i].is_change || !rescue_first(r, daemon, methods[i].call))
+				methods[i].call(r, daemon);
 			return;
 		}
 	ckpt_fail(&e, CKPT_USAGE, "ckptd has no method '%.80s'", request_method(r));

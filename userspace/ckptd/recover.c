@@ -5,8 +5,6 @@
 
 #include "intent.h"
 #include "recover.h"
-#include "take.h"
-#include "vms.h"
 
 /* Its part in the store first: what names that must be there until it is gone. */
 static enum ckpt_result remove_one(struct disks *d, const char *directory, const char *id,
@@ -33,9 +31,12 @@ static enum ckpt_result remove_all(struct disks *d, const struct vm_file *f,
 	void *at = NULL;
 
 	while (manifest_next(f->directory, state, &at, id)) {
-		/* The guest first: it may stand still. */
-		one = state == MANIFEST_NEW ? take_rescue(f, id, e) : CKPT_DONE;
-		if (!one)
+		/* The guest first, so this is what is left of a rescue that has failed. */
+		if (state == MANIFEST_NEW && manifest_is_noted(f->directory, id, MANIFEST_STOPPED))
+			one = ckpt_fail(e, CKPT_BUSY,
+					"the guest of machine %s may stand still, and could not be told to run",
+					f->name);
+		else
 			one = remove_one(d, f->directory, id, state, e);
 		result = one ? one : result;
 	}
@@ -107,20 +108,19 @@ static bool has_any(const struct vm_file *f)
 	       manifest_any(f->directory, MANIFEST_GONE);
 }
 
-static void recover_one(const char *name, void *arg)
+void recover_machine(const char *name)
 {
 	struct ckpt_error e = { 0 };
 	struct vm_file f;
 	struct disks d;
 
-	(void)arg;
 	if (vm_file_read(&f, name, &e)) {
 		fprintf(stderr, SD_WARNING "%s\n", e.text);
 		vm_file_free(&f);
 		return;
 	}
 	if (has_any(&f)) {
-		/* A guest and an agent that do not answer hold this up, each up to its RESCUE_SECONDS. */
+		/* Many machines, and a store that is slow. */
 		sd_notify(0, "EXTEND_TIMEOUT_USEC=60000000");
 		open_all(&d, &f, &e);
 		disks_close(&d);
@@ -129,9 +129,4 @@ static void recover_one(const char *name, void *arg)
 		fprintf(stderr, SD_WARNING "machine %s: what was half-made is left for the next time: %s\n",
 			name, e.text);
 	vm_file_free(&f);
-}
-
-void recover_all(void)
-{
-	vms_each(recover_one, NULL);
 }

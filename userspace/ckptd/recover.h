@@ -21,7 +21,7 @@ enum ckpt_result recover_checkpoints(struct disks *d, const struct vm_file *f,
  */
 enum ckpt_result recover_open(struct disks *d, const struct vm_file *f, struct ckpt_error *e);
 
-/* All machines that there is a description of; what fails is logged. */
-void recover_all(void);
+/* The same at the start, when nobody waits for it: what fails is logged. */
+void recover_machine(const char *name);
 
 #endif

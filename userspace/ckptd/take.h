@@ -60,14 +60,4 @@ void take_guest(struct taking *t);
  */
 void take_frozen(struct taking *t);
 
-/*
- * The daemon was killed over the checkpoint @id while the guest may have stood still, or
- * its file systems been frozen: have it run.  A failure says why it cannot be told to;
- * an agent that does not answer is none.
- */
-enum ckpt_result take_rescue(const struct vm_file *f, const char *id, struct ckpt_error *e);
-
-/* The part of take_rescue() that is about frozen file systems; what fails is logged. */
-void take_thaw(const struct vm_file *f, const char *id);
-
 #endif

@@ -8,15 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 
 #include "durable.h"
 #include "machine.h"
 #include "points.h"
 #include "port.h"
 #include "take.h"
-
-static const char note_name[] = "frozen";
 
 /* All was taken, or that has failed: then it is the store's failure, and not the agent's. */
 static void frozen(void *arg)
@@ -58,7 +55,7 @@ static void remove_note(struct taking *t)
 	struct ckpt_error e;
 	char path[PATH_MAX];
 
-	manifest_path(t->job->vm.directory, t->m.id, MANIFEST_NEW, note_name, path);
+	manifest_path(t->job->vm.directory, t->m.id, MANIFEST_NEW, MANIFEST_FROZEN, path);
 	if (durable_unlink(path, &e))
 		t->disks->c.warn(e.text);
 }
@@ -110,7 +107,7 @@ static enum ckpt_result begin(struct taking *t)
 
 	if (result)
 		return result;
-	manifest_path(t->job->vm.directory, t->m.id, MANIFEST_NEW, note_name, path);
+	manifest_path(t->job->vm.directory, t->m.id, MANIFEST_NEW, MANIFEST_FROZEN, path);
 	return durable_write(path, text, strlen(text), 0600, false, e);
 }
 
@@ -167,22 +164,4 @@ void take_frozen(struct taking *t)
 	t->job->cancel = cancel_early;
 	if (!port_ask(t->job->daemon->event, &t->job->vm, on_port, t))
 		on_port(t, false);
-}
-
-void take_thaw(const struct vm_file *f, const char *id)
-{
-	struct ckpt_error e;
-	char path[PATH_MAX];
-	size_t length;
-	char *text;
-
-	manifest_path(f->directory, id, MANIFEST_NEW, note_name, path);
-	if (durable_read(path, 64, &text, &length, &e))
-		return;
-	free(text);
-	/* Without an agent nothing can be done about it: that holds up nobody for long. */
-	if (machine_runs(f) && guard_rescue(f->agent, &e))
-		fprintf(stderr,
-			SD_WARNING "machine %s: ckptd was killed while its file systems were frozen; %s\n",
-			f->name, e.text);
 }

@@ -16,8 +16,6 @@
 #include "points.h"
 #include "take.h"
 
-static const char note_name[] = "stopped";
-
 /* To look at the store takes time, which there still is. */
 static enum ckpt_result stopping(void *arg, const struct capture_state *s, struct ckpt_error *e)
 {
@@ -29,7 +27,7 @@ static enum ckpt_result stopping(void *arg, const struct capture_state *s, struc
 	if (result)
 		return result;
 	t->is_live = !strcmp(s->way, "live");
-	manifest_path(t->job->vm.directory, t->m.id, MANIFEST_NEW, note_name, path);
+	manifest_path(t->job->vm.directory, t->m.id, MANIFEST_NEW, MANIFEST_STOPPED, path);
 	return durable_write(path, s->way, strlen(s->way), 0600, false, e);
 }
 
@@ -53,7 +51,7 @@ static void running(void *arg)
 	struct ckpt_error e;
 	char path[PATH_MAX];
 
-	manifest_path(t->job->vm.directory, t->m.id, MANIFEST_NEW, note_name, path);
+	manifest_path(t->job->vm.directory, t->m.id, MANIFEST_NEW, MANIFEST_STOPPED, path);
 	if (durable_unlink(path, &e))
 		t->disks->c.warn(e.text);
 	point(POINT_RUNNING);
@@ -157,27 +155,4 @@ void take_guest(struct taking *t)
 	}
 	t->job->part = t;
 	t->job->cancel = cancel;
-}
-
-static int connect_to(void *arg)
-{
-	return machine_monitor(arg);
-}
-
-enum ckpt_result take_rescue(const struct vm_file *f, const char *id, struct ckpt_error *e)
-{
-	enum ckpt_result result;
-	char path[PATH_MAX];
-	size_t length;
-	char *way;
-
-	take_thaw(f, id);
-	manifest_path(f->directory, id, MANIFEST_NEW, note_name, path);
-	result = durable_read(path, 64, &way, &length, e);
-	if (result)
-		return result == CKPT_NOT_FOUND ? CKPT_DONE : result;
-	result = capture_rescue(!strcmp(way, "background"), connect_to, (void *)f, e);
-	free(way);
-	/* It may have ended with the daemon, or meanwhile. */
-	return machine_runs(f) ? result : CKPT_DONE;
 }
