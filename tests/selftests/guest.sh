@@ -18,7 +18,7 @@
 #					what it had
 #	kvm_works			are there guests with -accel kvm? An emulated processor has virtualization
 #					of its own, and KVM there is slow, but real; sometimes the whole
-#					machine dies of it, so it is only used with CKPT_KVM=1
+#					machine dies of it, so it is only used with CKPT_KVM=1; $why not
 
 . "$here/daemon.sh"
 
@@ -92,10 +92,15 @@ killed_at() {
 }
 
 kvm_works() {
+	why='KVM on an emulated processor is only used with CKPT_KVM=1, see tests/vm/nested.t'
 	[ -n "${CKPT_KVM-}" ] || ! grep -q 'QEMU TCG' /proc/cpuinfo || return 1
+	why='there is no /dev/kvm: the processor here has no virtualization'
 	modprobe kvm-amd 2>/dev/null || modprobe kvm-intel 2>/dev/null
-	[ -w /dev/kvm ] && timeout 60 qemu-system-x86_64 -accel kvm -nodefaults -display none -m 16 -S \
-		-qmp stdio <<<'{"execute": "qmp_capabilities"} {"execute": "quit"}' >/dev/null 2>&1
+	[ -w /dev/kvm ] || return 1
+	why=$(timeout 60 qemu-system-x86_64 -accel kvm -nodefaults -display none -m 16 -S -qmp stdio 2>&1 >/dev/null \
+		<<<'{"execute": "qmp_capabilities"} {"execute": "quit"}') && return
+	why="QEMU cannot use /dev/kvm: $why"
+	return 1
 }
 
 ring() {

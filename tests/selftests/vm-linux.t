@@ -15,12 +15,12 @@
 skip() { echo "1..0 # SKIP $*"; trap - EXIT; at_exit; exit 0; }
 
 linux=$here/../vm/linux.py
-rounds=${CKPT_ROUNDS:-3}
+rounds=${CKPT_ROUNDS:-1}
 accel=
 if kvm_works; then
 	accel=' -accel kvm'
 elif [ "${CKPT_VM-}" != debug ] && [ -z "${CKPT_LINUX-}" ]; then
-	skip 'without KVM a Linux guest takes minutes here: CKPT_KVM=1, or CKPT_LINUX=1'
+	skip "without KVM a Linux guest takes minutes here (CKPT_LINUX=1), and $why"
 fi
 [ -e "$here/../../build/tests/vm/linux.img" ] || skip 'no kernel for a guest: scripts/kernel 6.1'
 
