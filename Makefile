@@ -124,7 +124,7 @@ crash: setup ## power cuts, in STATES=n states (SEED=n: the same ones; KERNEL=6.
 		$(if $(STATES),-n $(STATES)) $(if $(SEED),-s $(SEED))
 
 .PHONY: bench
-bench: setup ## measure, in the test machine, in an hour (QUICK=1: in 12 minutes; BENCH="..." for some)
+bench: setup ## measure, in the test machine, in an hour (QUICK=1: in some minutes; BENCH="..." for some)
 	@$(MAKE) --no-print-directory module-$(or $(KERNEL),$(default-flavour))
 	@tests/bench/run $(BENCH)
 

@@ -34,12 +34,14 @@ def run(bench):
     kinds = systems.CHECKPOINTED
     add(bench, counting.checkpointed(
         [systems.Ckpt, systems.Thin, systems.Snapshot] if bench.quick else kinds))
-    depths = DEPTHS[::4] if bench.quick else DEPTHS
+    depths = DEPTHS[::6] if bench.quick else DEPTHS
     first = None
     for situation, direction, system, values in counting.chain(depths):
         first = first or values
         bench.add(system, '%s, %s' % (situation, direction), 'instructions', values, first,
                   'depth 1', -1.03)
+    if bench.quick:
+        return
     # No more, as each of its layers costs a reader some hundred instructions.
     for situation, direction, system, values in counting.chain(
             depths, [systems.SnapshotChain]):
