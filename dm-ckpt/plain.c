@@ -147,8 +147,8 @@ static inline bool take_whole(struct ckpt_target *t, const struct plain *p, u64 
 }
 
 /*
- * Whole blocks that nobody has written yet take their places, all of them or none; ckpt_remap_map()
- * to what has to wait, to be split, or to be prepared.
+ * Whole blocks that nobody has written yet take their places, all of them or none;
+ * ckpt_remap_map() sees to what has to wait, to be split, or to be prepared.
  */
 static bool begin_first(struct ckpt_target *t, const struct plain *p, u32 nr, u64 *place)
 {
