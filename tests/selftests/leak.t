@@ -56,6 +56,7 @@ all() {
 }
 
 loop STORE 20
+[ -z "${SELFTEST_SMALL-}" ] || : "${SELFTEST_BLOCKS:=8}"
 for block in ${SELFTEST_BLOCKS:-1 8 128}; do
 	b="blocks of $block"
 	mark_all "$STORE" "$mark_before"

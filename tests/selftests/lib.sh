@@ -32,7 +32,8 @@
 #		(see agent.py)
 #	io ...						(see iotest.py)
 #
-# What a test stacks on these, or below them, it names self-*.
+# What a test stacks on these, or below them, it names self-*. SELFTEST_SMALL=1 asks for less of it
+# where it takes long, in a kernel that is slow.
 
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
