@@ -468,6 +468,28 @@ def do_patch_super(path, offset, new):
         os.fsync(f.fileno())
 
 
+def do_rename_btrfs(path):
+    """Of a copy of a btrfs, so that both can be mounted: it gets another fsid, the former one is that
+    of its metadata from now on. btrfstune does the same, but begins a transaction, for which the log
+    that has what was synced is of the past."""
+    fsid, metadata, metadata_uuid = 0x20, 0x23b, 1 << 10
+    name = os.urandom(16)
+    with open(path, 'r+b', buffering=0) as f:
+        for at in 64 << 10, 64 << 20:
+            f.seek(at)
+            block = bytearray(f.read(4096))
+            flags, = struct.unpack_from('<Q', block, 0xbc)
+            if block[0x40:0x48] != b'_BHRfS_M' or flags & metadata_uuid:
+                raise Failure('no btrfs with one name at %d' % at)
+            block[metadata:metadata + 16] = block[fsid:fsid + 16]
+            block[fsid:fsid + 16] = name
+            struct.pack_into('<Q', block, 0xbc, flags | metadata_uuid)
+            struct.pack_into('<I', block, 0, crc32c(block[32:]) ^ 0xffffffff)
+            f.seek(at)
+            f.write(block)
+        os.fsync(f.fileno())
+
+
 # The block that says who has a store open, as dm-ckpt/format.h has it, in the store's file.
 GUARD, GUARD_AT = struct.Struct('<4sI16s16s16sQQQII64s'), 512 << 10
 GUARD_FIELDS = ('magic', 'crc', 'uuid', 'id', 'boot', 'sequence', 'written', 'since', 'state',

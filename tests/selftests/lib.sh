@@ -28,6 +28,7 @@
 #	discard DEV OFFSET LENGTH, zero DEV OFFSET LENGTH, damage FILE OFFSET LENGTH
 #		(bytes), patch_super FILE OFFSET HEX		(both copies, checksums and all)
 #	guard FILE [none|damaged|FIELD=VALUE...], beat FILE FLAG	(see agent.py)
+#	rename_btrfs DEV		(so that it can be mounted beside what it is a copy of)
 #	fill_up, filled, counters, resize_loop DEV FILE MIB, loop_sectors DEV BYTES
 #		(see agent.py)
 #	io ...						(see iotest.py)
@@ -120,6 +121,13 @@ done_testing() {
 
 # ---- devices ----
 
+# new_agent: one that answers us alone; also for a subshell, beside which we go on.
+new_agent() {
+	coproc AGENT { exec python3 "$here/agent.py"; }
+	# The coprocess's own variables go when it does.
+	exec {from_agent}<&"${AGENT[0]}" {to_agent}>&"${AGENT[1]}"
+}
+
 # agent WORD...: ask agent.py, see there.
 agent() {
 	local lines
@@ -136,7 +144,7 @@ agent() {
 }
 
 for f in create load load_pieces resume suspend remove deferred clear info status table message pages \
-	remember unchanged mark log counted fill fill_up filled counters resize_loop loop_sectors holds same md5 flush discard zero damage patch_super guard beat devices clean io; do
+	remember unchanged mark log counted fill fill_up filled counters resize_loop loop_sectors holds same md5 flush discard zero damage patch_super guard beat devices clean io rename_btrfs; do
 	eval "$f() { agent $f \"\$@\"; }"
 done
 unset f
@@ -245,9 +253,7 @@ at_exit() {
 modprobe loop 2>/dev/null
 work=$(mktemp -d /dev/shm/ckpt-self.XXXXXX) || bail 'no place in memory'
 
-coproc AGENT { exec python3 "$here/agent.py"; }
-# The coprocess's own variables go when it does.
-exec {from_agent}<&"${AGENT[0]}" {to_agent}>&"${AGENT[1]}"
+new_agent
 trap at_exit EXIT
 trap 'exit 1' INT TERM HUP
 # Whatever a test that died has left.
