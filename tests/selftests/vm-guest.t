@@ -97,6 +97,7 @@ END
 owner=$!
 ok 'another program has the monitor' until_true 60 test -e "$work/held"
 ctl 4 'a checkpoint is refused, and says that' 'another program .libvirt.. owns it, and it is left alone' checkpoint run k1
+ctl 4 'nor is it ended to go back' 'owns it, and it is left alone' apply --yes run r1
 ok 'the guest counts on' until_true 60 counts_on
 kill $owner
 is 'and nothing is left of it' "$(checkpoints) $(ls "$folder" | wc -l)" "$before $folders"

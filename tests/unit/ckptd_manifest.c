@@ -156,6 +156,12 @@ int machine_monitor(const struct vm_file *f)
 	return -1;
 }
 
+enum ckpt_result machine_unreachable(const struct vm_file *f, int err, struct ckpt_error *e)
+{
+	(void)f;
+	return ckpt_fail_errno(e, err, "not here");
+}
+
 enum ckpt_result machine_is_off(struct disks *d, const struct vm_file *f)
 {
 	(void)d;

@@ -25,6 +25,7 @@
 #include "params.h"
 #include "points.h"
 #include "port.h"
+#include "qmp.h"
 #include "recover.h"
 #include "restore.h"
 #include "take.h"
@@ -41,6 +42,7 @@ struct back {
 	struct said said;		/* by the QEMU that is given the memory */
 	struct restore *restore;
 	struct guard *guard;		/* while the guest's clock is set */
+	struct qmp *qmp;		/* while it is seen whose QEMU it is */
 	char note[400];			/* what is not as usual, though it has gone back; or "" */
 	sd_event_source *again;
 	unsigned int tries;
@@ -56,6 +58,7 @@ static void free_back(struct job *job)
 
 	sd_event_source_disable_unref(b->again);
 	guard_free(b->guard);
+	qmp_free(b->qmp);
 	said_end(&b->said);
 	disks_close(&b->disks);
 	free(b);
@@ -248,9 +251,7 @@ static void on_started(struct job *job, enum ckpt_result result)
 		point(POINT_WAITING);
 		monitor = machine_monitor(&job->vm);
 		if (monitor < 0)
-			result = ckpt_fail_errno(&job->error, errno,
-						 "the monitor of machine %s cannot be reached",
-						 job->vm.name);
+			result = machine_unreachable(&job->vm, errno, &job->error);
 	}
 	if (!result) {
 		image_path(b, path);
@@ -349,14 +350,55 @@ static void on_saved(struct taking *t, enum ckpt_result result)
 		machine_end(t->job, MACHINE_KILL, on_off);
 }
 
+static void on_greeted(void *arg, struct json_object *value, const struct ckpt_error *e)
+{
+	struct back *b = arg;
+	enum ckpt_result result = CKPT_DONE;
+
+	/* It may just have ended by itself. */
+	if (!value && machine_runs(&b->job.vm))
+		result = ckpt_fail(&b->job.error, e->result,
+				   "%s; nothing was changed", e->text);
+	qmp_free(b->qmp);
+	b->qmp = NULL;
+	on_saved(&b->saving, result);
+}
+
+/* The command has failed before, which is the end of this client. */
+static void on_monitor_closed(void *arg, const struct ckpt_error *e)
+{
+	(void)arg;
+	(void)e;
+}
+
+/* A QEMU whose monitor another program holds is that program's: it is not ended. */
+static enum ckpt_result ask_whose(struct back *b)
+{
+	static const struct qmp_handlers handlers = { .closed = on_monitor_closed };
+	int monitor = machine_monitor(&b->job.vm);
+
+	if (monitor >= 0)
+		b->qmp = qmp_open(b->job.daemon->event, monitor, &handlers, b);
+	if (!b->qmp)
+		return machine_unreachable(&b->job.vm, errno, &b->job.error);
+	qmp_call(b->qmp, "query-status", NULL, -1, RESTORE_ANSWER_SECONDS, on_greeted);
+	return CKPT_DONE;
+}
+
 static void save(struct back *b)
 {
 	enum ckpt_result result = reopen(b);
 
-	if (!result && b->saving.name)
+	if (!result && b->saving.name) {
 		take_start(&b->saving);
-	else
-		on_saved(&b->saving, result);
+		return;
+	}
+	if (!result && machine_runs(&b->job.vm)) {
+		result = ask_whose(b);
+		if (!result)
+			return;
+	}
+	on_saved(&b->saving, result);
 }
 
 static void on_verified(void *arg, enum ckpt_result result, const struct ckpt_error *e)
@@ -500,9 +542,7 @@ static void resume(struct back *b)
 	if (!b->intent.paused) {
 		monitor = machine_monitor(&b->job.vm);
 		if (monitor < 0)
-			result = ckpt_fail_errno(&b->job.error, errno,
-						 "the monitor of machine %s cannot be reached",
-						 b->job.vm.name);
+			result = machine_unreachable(&b->job.vm, errno, &b->job.error);
 		else
 			result = is_at(b, restore_resume(b->job.daemon->event, monitor, &ops, b),
 				       "given back");

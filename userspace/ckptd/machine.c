@@ -4,11 +4,19 @@
 
 #include "libckpt/device.h"
 #include "machine.h"
+#include "qmp.h"
 #include "reach.h"
 
 int machine_monitor(const struct vm_file *f)
 {
 	return reach(f->qmp);
+}
+
+enum ckpt_result machine_unreachable(const struct vm_file *f, int err, struct ckpt_error *e)
+{
+	if (err == EAGAIN)
+		return ckpt_fail(e, CKPT_BUSY, "QEMU's monitor takes nobody else: " QMP_OWNED);
+	return ckpt_fail_errno(e, err, "the monitor of machine %s cannot be reached", f->name);
 }
 
 bool machine_runs(const struct vm_file *f)

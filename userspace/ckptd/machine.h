@@ -18,6 +18,9 @@
 /* Connect to its monitor: a descriptor that does not block, or -1 with errno. */
 int machine_monitor(const struct vm_file *f);
 
+/* What to say of that errno.  CKPT_BUSY: as many wait there as there is room for. */
+enum ckpt_result machine_unreachable(const struct vm_file *f, int err, struct ckpt_error *e);
+
 /* Does anybody listen at its monitor's socket? */
 bool machine_runs(const struct vm_file *f);
 

@@ -149,8 +149,7 @@ void machine_end(struct job *job, enum machine_end how, machine_fn done)
 	if (x->monitor >= 0)
 		result = begin(x, job->daemon->event);
 	else if (machine_runs(&job->vm))
-		result = ckpt_fail_errno(&job->error, EAGAIN,
-					 "the monitor of machine %s cannot be reached", job->vm.name);
+		result = machine_unreachable(&job->vm, EAGAIN, &job->error);
 	if (x->monitor < 0 || result) {
 		end_end(x, result);
 	} else if (how == MACHINE_SHUT_DOWN) {

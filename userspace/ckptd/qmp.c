@@ -330,7 +330,7 @@ static int on_silence(sd_event_source *source, uint64_t usec, void *arg)
 	(void)source;
 	(void)usec;
 	ckpt_fail(&q->error, CKPT_BUSY,
-		  "QEMU's monitor does not greet: another program (libvirt?) owns it, and it is left alone");
+		  "QEMU's monitor does not greet: " QMP_OWNED);
 	give_up(q);
 	return 0;
 }

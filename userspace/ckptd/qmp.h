@@ -15,6 +15,9 @@
 
 #define QMP_GREETING_SECONDS	10u
 
+/* Of a monitor that has another client. */
+#define QMP_OWNED "another program (libvirt?) owns it, and it is left alone"
+
 struct qmp;
 
 /* The answer's "return" (borrowed), or NULL and what went wrong. */

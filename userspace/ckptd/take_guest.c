@@ -137,9 +137,7 @@ void take_guest(struct taking *t)
 	if (!result) {
 		monitor = machine_monitor(&t->job->vm);
 		if (monitor < 0)
-			result = ckpt_fail_errno(&t->job->error, errno,
-						 "the monitor of machine %s cannot be reached",
-						 t->job->vm.name);
+			result = machine_unreachable(&t->job->vm, errno, &t->job->error);
 	}
 	if (!result) {
 		manifest_path(t->job->vm.directory, t->m.id, MANIFEST_NEW, TAKE_IMAGE, path);
