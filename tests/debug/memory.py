@@ -316,6 +316,15 @@ def background(seeds):
                         lambda volume=volume: undo(volume),
                         lambda volume=volume: merged(volume), whole=False, io=True)
 
+    def short():
+        message('low_water', '4294967295')
+        try:
+            layers('v')
+        finally:
+            message('low_water', '0')
+    yield Operation('layers are merged where space is short', short, lambda: undo('v'),
+                    lambda: merged('v'), whole=False, io=True, only='ckpt_trim kvmalloc_node')
+
     def through():
         message('checkpoint', 'a', 'standard', 'disk')
         agent.do_fill(dev('disk'), seeds.next(), 4 * MIB, 2 * MIB)
