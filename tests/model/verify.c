@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stdio.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,6 +51,13 @@ bool verify_piece(struct vol *v, int fd, uint64_t sector, uint32_t len, void *bu
 	return ok;
 }
 
+static atomic_ullong failed_units;
+
+uint64_t verify_failed_units(void)
+{
+	return atomic_load(&failed_units);
+}
+
 bool verify_failed(struct vol *v, struct op *op, void *buf)
 {
 	struct check c = { .vol = v, .dev = VOL_DEV(v), .how = "after a write without space" };
@@ -58,6 +66,8 @@ bool verify_failed(struct vol *v, struct op *op, void *buf)
 	struct tag tag;
 	bool ok;
 
+	/* What was copied for it stands in blocks of its own, and is what it was. */
+	atomic_fetch_add(&failed_units, (op->len + 2 * max(cfg.block, 8u)) / 8);
 	/* Nobody else can be at it, as the operation counts as being under way. */
 	watch_begin(v, &w, op->sector, op->len, vals);
 	ok = dev_read(v->fd, c.dev, buf, op->len, op->sector);

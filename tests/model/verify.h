@@ -19,6 +19,8 @@ bool verify_piece(struct vol *v, int fd, uint64_t sector, uint32_t len, void *bu
  * whatever of it is there is what the volume has from now on.  @buf has room for all of it.
  */
 bool verify_failed(struct vol *v, struct op *op, void *buf);
+/* So many units may stand in layers for all of these, and be the same as below; they merge on. */
+uint64_t verify_failed_units(void);
 /* A piece while others may write it. */
 bool verify_racing(struct vol *v, int fd, uint64_t sector, uint32_t len, void *buf);
 /* A whole active volume, beside its users. */
