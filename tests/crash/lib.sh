@@ -31,7 +31,8 @@ result() {
 
 # Loads in turn, by number: many volumes; one that merges into its base all the time; with
 # small blocks, and so many volumes that a group takes more than one block of the journal;
-# with large ones. In the last two, space is short. Sets $layout, for those who read it as well, and $load and $origins.
+# with large ones. In the last two, space is short. Sets $layout, for those who read it as well,
+# and $load and $origins.
 kind_of_load() {
 	local block
 	case $(($1 % 4)) in

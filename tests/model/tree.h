@@ -20,9 +20,9 @@ void tree_delete(struct vol *v);
 void tree_found(struct ckpt *ck);
 
 /*
- * The store is idle, or merges wait for space and for nothing else; all volumes are active, no view is open, nothing is written, all
- * is committed: `list` has these layers, each with the blocks that differ from what
- * it sits on.
+ * The store is idle, or merges wait for space and for nothing else; all volumes are active, no
+ * view is open, nothing is written, all is committed: `list` has these layers, each with the
+ * blocks that differ from what it sits on.
  */
 struct layer_sum {
 	uint64_t layers, waiting, units;
