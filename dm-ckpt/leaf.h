@@ -101,6 +101,17 @@ static inline struct ckpt_state ckpt_leaf_state(const struct ckpt_node *node,
 	return state;
 }
 
+/* The same for who is not inside of rcu_read_lock(). */
+static inline struct ckpt_state ckpt_leaf_look(const struct ckpt_node *node, unsigned int slot)
+{
+	struct ckpt_state state;
+
+	rcu_read_lock();
+	state = ckpt_leaf_state(node, slot);
+	rcu_read_unlock();
+	return state;
+}
+
 /* Give a leaf its live side; sleeps.  The node is referenced. */
 void ckpt_leaf_make_writable(struct ckpt_node *node, struct ckpt_layer *layer);
 

@@ -67,9 +67,7 @@ static void look_at(const struct merge *m, const struct pair *pair, unsigned int
 	u32 known;
 
 	b->mine = ckpt_slot_decode(&pair->leaf->leaf->w->live[slot]);
-	rcu_read_lock();
-	b->theirs = ckpt_leaf_state(pair->below, slot);
-	rcu_read_unlock();
+	b->theirs = ckpt_leaf_look(pair->below, slot);
 	known = b->mine.present | b->mine.zero;
 	b->need = b->theirs.present & ~known;
 	/* Over nothing, what is not there reads as zeros by itself. */

@@ -129,11 +129,8 @@ static void look_in_leaf(struct room *room, struct ckpt_layer *layer, struct ckp
 
 	for (slot = 0; slot < CKPT_FANOUT && room->nr < BATCH; slot++) {
 		u32 own = w ? READ_ONCE(w->own[slot]) : 0;
-		struct ckpt_state s;
+		struct ckpt_state s = ckpt_leaf_look(leaf, slot);
 
-		rcu_read_lock();
-		s = ckpt_leaf_state(leaf, slot);
-		rcu_read_unlock();
 		if (s.present && is_wanted(room, s.where, s.present | own))
 			add_occupant(room, layer, leaf, slot);
 	}

@@ -29,23 +29,13 @@ struct trim {
 
 /* ---- what is hidden ---- */
 
-static struct ckpt_state state_of(struct ckpt_node *leaf, unsigned int slot)
-{
-	struct ckpt_state s;
-
-	rcu_read_lock();
-	s = ckpt_leaf_state(leaf, slot);
-	rcu_read_unlock();
-	return s;
-}
-
 /* A discard over a parent leaves zeros, so what is hidden stays so. */
 static void hide(struct trim *t, struct ckpt_node *leaf)
 {
 	unsigned int slot;
 
 	for (slot = 0; slot < CKPT_FANOUT; slot++) {
-		struct ckpt_state s = state_of(leaf, slot);
+		struct ckpt_state s = ckpt_leaf_look(leaf, slot);
 
 		t->above[slot] |= s.present | s.zero;
 	}
@@ -58,7 +48,7 @@ static void look_at(struct trim *t, struct ckpt_layer *layer, struct ckpt_node *
 	u32 any = 0;
 
 	for (slot = 0; slot < CKPT_FANOUT; slot++) {
-		h->blocks[slot] = state_of(leaf, slot).present & t->above[slot];
+		h->blocks[slot] = ckpt_leaf_look(leaf, slot).present & t->above[slot];
 		any |= h->blocks[slot];
 	}
 	if (!any)
