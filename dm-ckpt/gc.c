@@ -12,6 +12,8 @@
 /* When to look again after something was in use, or found no space. */
 #define BUSY_JIFFIES	max(HZ / 100, 1)
 #define FULL_JIFFIES	HZ
+/* A merge that finds no space walks through all that is left of it: not that often for long. */
+#define FULL_JIFFIES_MOST (8 * HZ)
 
 bool ckpt_gc_may_run(const struct ckpt_store *store)
 {
@@ -260,6 +262,14 @@ static void rest(struct ckpt_store *store, int error)
 	mutex_unlock(&store->admin);
 }
 
+/* The base may be able to go on at once; and else not before room is made for layers again. */
+static unsigned long until_space(const struct ckpt_store *store, bool base_was_tried)
+{
+	long left = store->room_again - jiffies;
+
+	return base_was_tried ? clamp_t(long, left, FULL_JIFFIES, FULL_JIFFIES_MOST) : BUSY_JIFFIES;
+}
+
 static void do_gc(struct work_struct *work)
 {
 	struct ckpt_store *store = container_of(to_delayed_work(work), struct ckpt_store, gc_work);
@@ -283,9 +293,7 @@ static void do_gc(struct work_struct *work)
 		queue_delayed_work(store->bg_wq, &store->gc_work, BUSY_JIFFIES);
 		break;
 	case -ENOSPC:
-		/* The base may be able to go on at once. */
-		queue_delayed_work(store->bg_wq, &store->gc_work,
-				   full ? FULL_JIFFIES : BUSY_JIFFIES);
+		queue_delayed_work(store->bg_wq, &store->gc_work, until_space(store, full));
 		break;
 	default:
 		queue_delayed_work(store->bg_wq, &store->gc_work, FULL_JIFFIES);

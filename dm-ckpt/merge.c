@@ -215,13 +215,21 @@ static bool into_new(struct merge *m, struct move *move, const struct both *b)
 				 &move->where, &move->own);
 }
 
+/* There is a window for it on any store, if not for many at once. */
+static bool into_spare(struct merge *m, struct move *move, const struct both *b)
+{
+	move->own = ckpt_whole_units(&m->store->geometry, b->mine.present | b->need);
+	return !ckpt_space_spare(m->store, move->own, &move->where);
+}
+
 /* Find a place for the merged slot, the cheapest first. */
 static bool find_place(struct merge *m, struct move *move, const struct both *b)
 {
 	bool mine_first = hweight32(b->need) <= hweight32(b->mine.present);
 
 	return (mine_first && into_mine(m, move, b)) || into_theirs(m, move, b) ||
-	       (!mine_first && into_mine(m, move, b)) || into_new(m, move, b);
+	       (!mine_first && into_mine(m, move, b)) || into_new(m, move, b) ||
+	       into_spare(m, move, b);
 }
 
 static void add_copies(struct merge *m, struct ckpt_copies *copies, const struct move *move,
@@ -413,11 +421,10 @@ static bool take_stuck(struct merge *m)
  */
 static void want_room(struct merge *m, struct pair *pair, unsigned int slot)
 {
-	u32 lacks, all, own;
 	unsigned long flags;
 	struct both b;
+	u32 lacks, own;
 	bool mine;
-	u64 where;
 
 	spin_lock_irqsave(&pair->leaf->lock, flags);
 	look_at(m, pair, slot, &b);
@@ -425,14 +432,12 @@ static void want_room(struct merge *m, struct pair *pair, unsigned int slot)
 	spin_unlock_irqrestore(&pair->leaf->lock, flags);
 	if (!b.need || !b.mine.present)
 		return;
-	all = ckpt_whole_units(&m->store->geometry, b.mine.present | b.need);
-	lacks = b.mine.present & ~ckpt_whole_units(&m->store->geometry, b.theirs.present);
-	mine = hweight32(b.need) <= hweight32(lacks);
 	if (m->store->room_way > ROOM_MORE) {
-		if (!ckpt_space_nearest(m->store, &m->store->room_cursor, all, &where))
-			ckpt_wants_add(&m->wants, where, all);
+		ckpt_wants_add(&m->wants, 0, b.mine.present | b.need);
 		return;
 	}
+	lacks = b.mine.present & ~ckpt_whole_units(&m->store->geometry, b.theirs.present);
+	mine = hweight32(b.need) <= hweight32(lacks);
 	if (m->store->room_way == ROOM_MORE)
 		mine = !mine;
 	/* Where something is set aside already, no more is claimed. */
@@ -638,6 +643,17 @@ static int close_gap(struct merge *m)
 }
 
 /*
+ * The window that a slot has left for a spare one may become one itself: who is in it besides had
+ * room in what the slot left, and so has few blocks.  It has all places wanted, so it is not always
+ * tried.
+ */
+static void want_spare(struct merge *m)
+{
+	if (m->store->room_way & 1 && ckpt_space_lacks_spares(m->store))
+		ckpt_wants_add(&m->wants, 0, ~0u);
+}
+
+/*
  * A way that helps is gone on with, and else comes the next.  When none did, which the walk over
  * all leaves is not worth, it is tried more and more seldom.
  */
@@ -651,6 +667,7 @@ static int make_room(struct merge *m)
 		store->room_fails = 0;
 	else if (store->room_fails && time_before(jiffies, store->room_again))
 		return -ENOSPC;
+	want_spare(m);
 	r = ckpt_room_make(store, &m->wants);
 	if (r < 0)
 		return r;

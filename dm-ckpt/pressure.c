@@ -53,6 +53,12 @@ static void give_back_heads(struct ckpt_store *store)
 	} while (object);
 }
 
+/* What somebody makes spare meanwhile has come back as well. */
+static u64 taken(const struct ckpt_space *space)
+{
+	return READ_ONCE(space->taken) - READ_ONCE(space->spare_units);
+}
+
 int ckpt_pressure_relieve(struct ckpt_store *store)
 {
 	struct ckpt_space *space = &store->space;
@@ -60,7 +66,7 @@ int ckpt_pressure_relieve(struct ckpt_store *store)
 	int r;
 
 	mutex_lock(&store->pressure);
-	before = READ_ONCE(space->taken);
+	before = taken(space);
 	if (ckpt_space_reserved(store) < WORTH_UNITS) {
 		mutex_unlock(&store->pressure);
 		return -ENOSPC;
@@ -73,9 +79,9 @@ int ckpt_pressure_relieve(struct ckpt_store *store)
 	if (!r) {
 		give_back_heads(store);
 		ckpt_free_now(store);
-		if (READ_ONCE(space->taken) + WORTH_UNITS > before) {
+		if (taken(space) + WORTH_UNITS > before) {
 			store->pressure_again = jiffies + PAUSE_JIFFIES;
-			r = READ_ONCE(space->taken) < before ? 0 : -ENOSPC;
+			r = taken(space) < before ? 0 : -ENOSPC;
 		}
 	}
 	mutex_unlock(&store->pressure);

@@ -9,10 +9,15 @@
 #include "pace.h"
 #include "resolve.h"
 #include "store.h"
+#include "survey.h"
 
 /* Slots that are moved with one drain and one commit. */
 #define BATCH	256u
+/* Places that are looked for with one survey; each takes a look at all of the stretch. */
+#define PLACES	32u
 #define HINT_BITS 12
+/* Room is made for those that are in the way and fit nowhere, and so on, so often. */
+#define DEPTH	3u
 
 /* A slot that is in the way. */
 struct occupant {
@@ -29,9 +34,15 @@ struct room {
 	struct ckpt_wants *wants;
 	/* Stretches of the store, each as long as a window, that a wanted window touches. */
 	DECLARE_BITMAP(hint, 1 << HINT_BITS);
+	struct ckpt_survey survey;
+	/* Places for those that are in the way and fit nowhere, and for those in their way, ... */
+	unsigned int depth;
+	struct ckpt_wants others[DEPTH];
 	unsigned int nr;
 	struct occupant occupant[BATCH];
 };
+
+typedef void look_fn(struct room *room, struct ckpt_layer *layer, struct ckpt_node *leaf);
 
 /* ---- what is wanted ---- */
 
@@ -59,12 +70,12 @@ static int claim_wanted(struct room *room)
 	return r;
 }
 
-static void unclaim_wanted(struct room *room)
+static void unclaim(struct room *room, struct ckpt_wants *wants)
 {
 	unsigned int i;
 
-	for (i = 0; i < room->wants->nr; i++) {
-		struct ckpt_want *want = &room->wants->want[i];
+	for (i = 0; i < wants->nr; i++) {
+		struct ckpt_want *want = &wants->want[i];
 
 		ckpt_free_mask(room->store, want->where,
 			       ckpt_unit_mask(&room->store->geometry, want->got), 0);
@@ -119,6 +130,7 @@ static void add_occupant(struct room *room, struct ckpt_layer *layer, struct ckp
 	o->layer = layer;
 	o->leaf = leaf;
 	o->slot = slot;
+	o->placed = false;
 }
 
 /* What is set aside for a slot is in the way as well.  Nobody else takes a live side away. */
@@ -136,7 +148,7 @@ static void look_in_leaf(struct room *room, struct ckpt_layer *layer, struct ckp
 	}
 }
 
-static int look_in_layer(struct room *room, struct ckpt_layer *layer)
+static int look_in_layer(struct room *room, struct ckpt_layer *layer, look_fn *look)
 {
 	struct ckpt_node *leaf;
 	u64 index, from = 0;
@@ -154,7 +166,7 @@ static int look_in_layer(struct room *room, struct ckpt_layer *layer)
 			return PTR_ERR(leaf);
 		if (!leaf)
 			continue;
-		look_in_leaf(room, layer, leaf);
+		look(room, layer, leaf);
 		ckpt_node_put(leaf);
 		cond_resched();
 	}
@@ -177,14 +189,76 @@ static struct ckpt_layer *next_layer(struct ckpt_store *store, unsigned long *nu
 	return layer;
 }
 
-static int look_around(struct room *room)
+static int look_around(struct room *room, look_fn *look)
 {
 	struct ckpt_layer *layer;
 	unsigned long number = 0;
 	int r = 0;
 
 	while (!r && room->nr < BATCH && (layer = next_layer(room->store, &number)))
-		r = look_in_layer(room, layer);
+		r = look_in_layer(room, layer, look);
+	return r;
+}
+
+/* ---- where the least is in the way ---- */
+
+static void survey_leaf(struct room *room, struct ckpt_layer *layer, struct ckpt_node *leaf)
+{
+	const struct ckpt_geometry *g = &room->store->geometry;
+	const struct ckpt_leaf_write *w = ckpt_leaf_w(leaf);
+	unsigned int slot;
+
+	for (slot = 0; slot < CKPT_FANOUT; slot++) {
+		u32 own = w ? READ_ONCE(w->own[slot]) : 0;
+		struct ckpt_state s = ckpt_leaf_look(leaf, slot);
+
+		if (s.present)
+			ckpt_survey_note_mask(&room->survey, g, s.where,
+					      ckpt_unit_mask(g, s.present | own),
+					      hweight32(s.present));
+	}
+}
+
+/* Those that may be anywhere get a window, or are forgotten. */
+static void place_wanted(struct room *room)
+{
+	const struct ckpt_geometry *g = &room->store->geometry;
+	struct ckpt_wants *wants = room->wants;
+	unsigned int i, nr = 0, places = 0;
+
+	for (i = 0; i < wants->nr; i++) {
+		struct ckpt_want *want = &wants->want[i];
+		u32 units = ckpt_unit_mask(g, want->blocks);
+
+		if (want->where || (places++ < PLACES &&
+				    ckpt_survey_place(&room->survey, g, units, &want->where)))
+			wants->want[nr++] = *want;
+		cond_resched();
+	}
+	wants->nr = nr;
+}
+
+static bool any_anywhere(const struct ckpt_wants *wants)
+{
+	unsigned int i;
+
+	for (i = 0; i < wants->nr; i++)
+		if (!wants->want[i].where)
+			return true;
+	return false;
+}
+
+static int find_places(struct room *room)
+{
+	int r;
+
+	if (!any_anywhere(room->wants))
+		return 0;
+	ckpt_space_drop_stock(room->store);
+	r = ckpt_space_survey(room->store, &room->store->room_cursor, &room->survey) ?:
+	    look_around(room, survey_leaf);
+	if (!r)
+		place_wanted(room);
 	return r;
 }
 
@@ -241,8 +315,11 @@ static int copy_all(struct room *room)
 		o->placed = !r;
 		if (o->placed)
 			ckpt_copies_add_blocks(&copies, s.where, o->where, s.present);
-		if (r == -ENOSPC)
+		if (r == -ENOSPC) {
+			if (room->depth < DEPTH)
+				ckpt_wants_add(&room->others[room->depth], 0, s.present);
 			r = 0;
+		}
 	}
 	r = ckpt_copies_wait(&copies) ?: r;
 	WRITE_ONCE(room->store->data_written, true);
@@ -310,6 +387,7 @@ static int move_all(struct room *room)
 		ckpt_move_end(o->leaf, o->slot);
 		ckpt_node_put(o->leaf);
 	}
+	room->nr = 0;
 	return r ? r : (int)moved;
 }
 
@@ -319,33 +397,73 @@ static void let_go(struct room *room)
 		ckpt_node_put(room->occupant[--room->nr].leaf);
 }
 
-static int make(struct room *room)
+/* Whoever is in a wanted place goes where it fits.  How many were moved, or an error. */
+static int clear_wanted(struct room *room)
 {
-	int moved = 0, r;
+	int r = look_around(room, look_in_leaf);
 
-	r = claim_wanted(room) ?: look_around(room);
-	if (r)
+	if (r) {
 		let_go(room);
-	else
-		moved = move_all(room);
-	unclaim_wanted(room);
-	r = r ?: min(moved, 0) ?: ckpt_free_repay(room->store);
-	return r ? r : moved;
+		return r;
+	}
+	return move_all(room);
+}
+
+/* What is free of the wanted places is claimed afterwards, also after an error. */
+static int want(struct room *room, struct ckpt_wants *wants)
+{
+	int r;
+
+	room->wants = wants;
+	r = find_places(room);
+	return r ? r : claim_wanted(room) ?: clear_wanted(room);
+}
+
+static int make(struct room *room, struct ckpt_wants *wants);
+
+/* Room for those that fitted nowhere, which is free with a commit, and then they go there. */
+static int make_for_others(struct room *room)
+{
+	struct ckpt_wants *wants = room->wants, *others = &room->others[room->depth];
+	int moved, r;
+
+	room->depth++;
+	moved = make(room, others);
+	room->depth--;
+	room->wants = wants;
+	others->nr = 0;
+	if (moved <= 0)
+		return moved;
+	r = ckpt_commit(room->store);
+	ckpt_free_now(room->store);
+	r = r ? r : clear_wanted(room);
+	return r < 0 ? r : moved + r;
+}
+
+/* As deep as it may go. */
+static int make(struct room *room, struct ckpt_wants *wants)
+{
+	int moved = want(room, wants), more = 0;
+
+	if (moved >= 0 && room->depth < DEPTH && room->others[room->depth].nr)
+		more = make_for_others(room);
+	unclaim(room, wants);
+	return min(moved, 0) ?: min(more, 0) ?: moved + more;
 }
 
 int ckpt_room_make(struct ckpt_store *store, struct ckpt_wants *wants)
 {
 	struct room *room = kvzalloc(sizeof(*room), GFP_NOIO);
 	struct ckpt_pace pace;
-	int r;
+	int moved, r;
 
 	if (!room)
 		return -ENOMEM;
 	room->store = store;
-	room->wants = wants;
 	ckpt_pace_begin(store, &pace);
-	r = make(room);
+	moved = make(room, wants);
+	r = ckpt_free_repay(store);
 	ckpt_pace_end(store, &pace);
 	kvfree(room);
-	return r;
+	return r ? r : moved;
 }

@@ -6,7 +6,9 @@
  * the one window that would do may have another slot's block in the very place that is needed.
  * Nobody knows whose: the map of space has bits, not owners.  So a walk over all leaves looks for
  * whoever is in one of the windows that are *wanted*, many of them at a time, and moves those slots
- * to where they fit.  What has few blocks always finds a place as long as anything is free.
+ * to where they fit.  What has few blocks nearly always finds a place as long as anything is free;
+ * for what does not, room is made in turn, some levels deep.  A want that names no window gets one
+ * where little is in the way, which takes another walk before, see survey.h.
  *
  * CRASH CASES: as for any other move of a slot, see move.h.
  */
@@ -22,7 +24,7 @@ struct ckpt_store;
 struct ckpt_wants {
 	unsigned int nr;
 	struct ckpt_want {
-		u64 where;		/* of the window, in sectors */
+		u64 where;		/* of the window, in sectors; 0: anywhere */
 		u32 blocks;		/* whose places in it are wanted */
 		u32 got;		/* of those, set aside while others are moved */
 	} want[CKPT_WANTS];

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define pr_fmt(fmt) "device-mapper: ckpt: " fmt
 
+#include "free.h"
 #include "spacebits.h"
 #include "store.h"
+#include "survey.h"
 #include "writeback.h"
 
 /* Units that a refill sets aside at the most: 16 MiB, which map() then hands out. */
 #define STOCK_UNITS	4096u
 /* Units of a run from which nodes are placed, so that they stand together. */
 #define NODE_RUN	64u
-/* Places that are looked at for one where little is in the way; a prime, as patterns repeat. */
-#define NEAR_PLACES	251u
 /* With less than this part of the store free, whole windows would set aside what others need. */
 #define SCARCE_SHIFT	4
+/* No more than this part of the store is spare windows. */
+#define SPARE_SHIFT	5
 
 void ckpt_space_init(struct ckpt_store *store)
 {
@@ -25,15 +27,21 @@ void ckpt_space_init(struct ckpt_store *store)
 
 void ckpt_space_begin(struct ckpt_store *store, u64 used)
 {
+	const struct ckpt_geometry *g = &store->geometry;
 	struct ckpt_space *space = &store->space;
+	u32 whole = ckpt_cluster_units(g);
 
 	space->used = used;
 	space->taken = used;
-	space->merge_reserve = max(ckpt_cluster_units(&store->geometry), store->dirty_limit / 4);
+	space->most_spares = min_t(u64, (ckpt_capacity(g) >> SPARE_SHIFT) / whole, CKPT_SPARES);
+	space->merge_reserve = max(whole, store->dirty_limit / 4);
 	space->merge_left = space->merge_reserve;
-	space->reserve = 2ull * store->dirty_limit + 64 + space->merge_reserve;
-	space->cursor = ckpt_first_free_unit(&store->geometry);
+	space->node_reserve = 2ull * store->dirty_limit + 64;
+	space->reserve = space->node_reserve + space->merge_reserve + space->most_spares * whole;
+	space->cursor = ckpt_first_free_unit(g);
 	space->node_cursor = space->cursor;
+	/* At the end, so that they lie in nobody's way. */
+	space->spare_cursor = ckpt_store_units(g) - space->most_spares * whole;
 }
 
 void ckpt_space_leaf_alloc(struct ckpt_node *node)
@@ -53,20 +61,31 @@ bool ckpt_space_leaf_idle(const struct ckpt_node *node)
 	return idle;
 }
 
-/* Units that may be taken before data get no more. */
+/* Units that may be taken before data get no more.  What is spare has been taken already. */
 static u64 data_limit(const struct ckpt_store *store)
 {
 	u64 all = ckpt_capacity(&store->geometry);
 
-	return all - min(all, store->space.reserve);
+	return all - min(all, store->space.reserve - READ_ONCE(store->space.spare_units));
+}
+
+/* What is spare, or would be if it stood in whole windows, is for merges. */
+static u64 merge_limit(const struct ckpt_store *store)
+{
+	const struct ckpt_space *space = &store->space;
+	u64 all = ckpt_capacity(&store->geometry);
+
+	return all - min(all, space->node_reserve + space->merge_reserve);
 }
 
 static bool may_take(const struct ckpt_store *store, enum ckpt_space_user user, u32 units)
 {
 	const struct ckpt_space *space = &store->space;
+	u64 taken = READ_ONCE(space->taken) + units;
 
-	return READ_ONCE(space->taken) + units <= data_limit(store) ||
-	       (user == CKPT_SPACE_MERGE && units <= READ_ONCE(space->merge_left));
+	return user == CKPT_SPACE_MERGE ?
+	       taken <= merge_limit(store) || units <= READ_ONCE(space->merge_left) :
+	       taken <= data_limit(store);
 }
 
 /* space->lock is held, and they may be taken. */
@@ -75,7 +94,7 @@ static void count_taken(struct ckpt_store *store, enum ckpt_space_user user, u32
 	struct ckpt_space *space = &store->space;
 
 	WRITE_ONCE(space->taken, space->taken + units);
-	if (user == CKPT_SPACE_MERGE && space->taken > data_limit(store))
+	if (user == CKPT_SPACE_MERGE && space->taken > merge_limit(store))
 		WRITE_ONCE(space->merge_left,
 			   space->merge_left - min_t(u64, units, space->merge_left));
 }
@@ -484,16 +503,72 @@ static int add_runs(struct ckpt_store *store, u32 least)
 	return any ? 0 : -ENOSPC;
 }
 
+/* ---- spare windows ---- */
+
+unsigned int ckpt_space_lacks_spares(const struct ckpt_store *store)
+{
+	return store->space.most_spares - READ_ONCE(store->space.nr_spares);
+}
+
+/* What nodes need is not touched.  space->refill is held.  Sleeps; -EIO. */
+static int add_spares(struct ckpt_store *store)
+{
+	u32 whole = ckpt_cluster_units(&store->geometry);
+	struct ckpt_space *space = &store->space;
+	struct ckpt_space_run run;
+	int r = 0;
+
+	while (!r && ckpt_space_lacks_spares(store) &&
+	       READ_ONCE(space->taken) + whole <= merge_limit(store)) {
+		r = take_run(store, &space->spare_cursor, whole, whole, &run);
+		if (r)
+			break;
+		spin_lock_irq(&space->lock);
+		space->spare[space->nr_spares] = run.unit;
+		WRITE_ONCE(space->nr_spares, space->nr_spares + 1);
+		WRITE_ONCE(space->spare_units, space->spare_units + whole);
+		spin_unlock_irq(&space->lock);
+	}
+	return r == -ENOSPC ? 0 : r;
+}
+
+int ckpt_space_spare(struct ckpt_store *store, u32 blocks, u64 *where)
+{
+	const struct ckpt_geometry *g = &store->geometry;
+	struct ckpt_space *space = &store->space;
+	u32 mask = ckpt_unit_mask(g, ~0u);
+	int r;
+
+	mutex_lock(&space->refill);
+	r = add_spares(store);
+	if (!r && !space->nr_spares)
+		r = -ENOSPC;
+	if (!r) {
+		spin_lock_irq(&space->lock);
+		WRITE_ONCE(space->nr_spares, space->nr_spares - 1);
+		WRITE_ONCE(space->spare_units, space->spare_units - ckpt_cluster_units(g));
+		spin_unlock_irq(&space->lock);
+		*where = space->spare[space->nr_spares] << CKPT_UNIT_SHIFT;
+	}
+	mutex_unlock(&space->refill);
+	if (!r)
+		ckpt_free_mask(store, *where, mask & ~ckpt_unit_mask(g, blocks), 0);
+	return r;
+}
+
+/* ---- windows for who asks ---- */
+
 int ckpt_space_refill(struct ckpt_store *store, u32 first, u32 nr)
 {
 	const struct ckpt_geometry *g = &store->geometry;
 	u32 skip, need = units_touched(g, first, nr, &skip);
 	struct ckpt_space *space = &store->space;
-	int r = 0;
+	int r;
 
 	mutex_lock(&space->refill);
+	r = READ_ONCE(space->fragmented) ? 0 : add_spares(store);
 	WRITE_ONCE(space->scarce, ckpt_space_left(store) < ckpt_capacity(g) >> SCARCE_SHIFT);
-	if (!stock_has(space, READ_ONCE(space->fragmented) || space->scarce ? need :
+	if (!r && !stock_has(space, READ_ONCE(space->fragmented) || space->scarce ? need :
 		       ckpt_cluster_units(g))) {
 		/* Remains that are too short for a window would only fill the stock. */
 		ckpt_space_drop_stock(store);
@@ -555,29 +630,31 @@ int ckpt_space_fit(struct ckpt_store *store, enum ckpt_space_user user, u32 bloc
 	return r;
 }
 
-int ckpt_space_nearest(struct ckpt_store *store, u64 *cursor, u32 blocks, u64 *where)
+int ckpt_space_survey(struct ckpt_store *store, u64 *cursor, struct ckpt_survey *survey)
 {
-	const struct ckpt_geometry *g = &store->geometry;
-	u32 mask = ckpt_unit_mask(g, blocks), shift = ckpt_unit_mask_shift(g) - CKPT_UNIT_SHIFT;
-	u32 first = (u32)__ffs(mask), from, to, end, place;
+	struct ckpt_space *space = &store->space;
+	u32 from, to, first, nr;
 	struct ckpt_node *leaf;
 	u64 index;
 
-	if (*cursor < ckpt_first_free_unit(g) || *cursor >= ckpt_store_units(g))
-		*cursor = ckpt_first_free_unit(g);
+	if (*cursor < ckpt_first_free_unit(&store->geometry) ||
+	    *cursor >= ckpt_store_units(&store->geometry))
+		*cursor = ckpt_first_free_unit(&store->geometry);
 	index = *cursor / CKPT_SPACE_LEAF_UNITS;
 	from = *cursor % CKPT_SPACE_LEAF_UNITS;
-	end = leaf_end(store, index);
-	to = min(from + NEAR_PLACES, end);
-	leaf = ckpt_node_get(&store->space.tree, 0, index, true);
+	to = min(from + CKPT_SURVEY_UNITS, leaf_end(store, index));
+	ckpt_survey_begin(survey, *cursor, to - from);
+	*cursor += to - from;
+	leaf = ckpt_node_get(&space->tree, 0, index, true);
 	if (IS_ERR(leaf))
 		return PTR_ERR(leaf);
-	/* Without the lock: it is old when whoever asks acts on it, anyway. */
-	place = data_race(ckpt_bits_nearest(leaf->live, from, to, end, mask >> first, 1u << shift));
+	spin_lock_irq(&space->lock);
+	for (; (nr = ckpt_bits_find(leaf->live, from, to, to, &first)); from = first + nr)
+		ckpt_survey_note(survey, index * CKPT_SPACE_LEAF_UNITS + first, nr,
+				 CKPT_SURVEY_FREE);
+	spin_unlock_irq(&space->lock);
 	ckpt_node_put(leaf);
-	*where = (*cursor - from + place - ((u64)first << shift)) << CKPT_UNIT_SHIFT;
-	*cursor += to - from;
-	return place < to ? 0 : -ENOSPC;
+	return 0;
 }
 
 u64 ckpt_space_reserved(struct ckpt_store *store)
@@ -586,7 +663,8 @@ u64 ckpt_space_reserved(struct ckpt_store *store)
 	u64 units;
 
 	spin_lock_irq(&space->lock);
-	units = space->taken - space->used - space->stock_units - space->node_run.nr;
+	units = space->taken - space->used - space->stock_units - space->spare_units -
+		space->node_run.nr;
 	spin_unlock_irq(&space->lock);
 	return units;
 }

@@ -12,6 +12,9 @@
  * map() takes windows from a *stock* of free runs, which live bits already cover, so it
  * needs neither I/O nor memory.  Workers fill the stock.
  *
+ * Some whole windows are *spare*: a part of the reserve that is kept in one piece each, also on a
+ * full store, for merged slots that fit nowhere else.  They are made again of what merges give up.
+ *
  * LOCKS: space->lock (irq-safe) is taken inside a leaf's node->lock; it guards the live
  * bits, the stock and the counters.
  */
@@ -20,7 +23,10 @@
 
 #include "node.h"
 
+struct ckpt_survey;
+
 #define CKPT_STOCK_RUNS 128
+#define CKPT_SPARES 256
 
 struct ckpt_space_run {
 	u64 unit;
@@ -33,17 +39,22 @@ struct ckpt_space {
 	struct mutex refill;		/* one worker at a time scans */
 	u64 used;			/* units in use in the images */
 	u64 taken;			/* live bits: used, set aside, not yet given back */
-	u64 reserve;			/* units that data of users may not take */
-	u64 merge_reserve;		/* those of them that a merge may borrow */
+	u64 reserve;			/* units that data of users may not take, spare ones too */
+	u64 node_reserve;		/* those of them that are for nodes */
+	u64 merge_reserve;		/* which a merge may borrow so many of */
 	u64 merge_left;			/* and has not yet */
 	u64 cursor;			/* unit where the scan for data goes on */
 	u64 node_cursor;		/* and that for nodes */
 	u64 stock_units;
+	u64 spare_cursor;		/* unit where the scan for spare windows goes on */
+	u64 spare_units;		/* in spare windows */
+	unsigned int nr_spares, most_spares;
 	unsigned int first_run, nr_runs;
 	bool fragmented;		/* the last scan found no whole window */
 	bool scarce;			/* windows are cut short */
 	struct ckpt_space_run stock[CKPT_STOCK_RUNS];
 	struct ckpt_space_run node_run;	/* for nodes */
+	u64 spare[CKPT_SPARES];		/* first units of spare windows; under refill */
 };
 
 /*
@@ -84,10 +95,19 @@ int ckpt_space_refill(struct ckpt_store *store, u32 first, u32 nr);
 int ckpt_space_fit(struct ckpt_store *store, enum ckpt_space_user user, u32 blocks, u64 *where);
 
 /*
- * Of the windows that begin next behind *@cursor, in units, one where the fewest of @blocks' places
- * are taken; the cursor moves on.  Nothing is set aside.  Sleeps; -ENOSPC: not here; -EIO.
+ * A spare window for a merge.  The places of @blocks are set aside in it, and the others are free.
+ * Sleeps; -ENOSPC when none is left and none can be made, -EIO.
  */
-int ckpt_space_nearest(struct ckpt_store *store, u64 *cursor, u32 blocks, u64 *where);
+int ckpt_space_spare(struct ckpt_store *store, u32 blocks, u64 *where);
+
+/* How many spare windows are missing, which a merge should make room for.  Any context. */
+unsigned int ckpt_space_lacks_spares(const struct ckpt_store *store);
+
+/*
+ * What is free in the next stretch of the store from *@cursor on, in units, which moves on; all
+ * else may have to stay.  Nothing is set aside.  Sleeps; -EIO.
+ */
+int ckpt_space_survey(struct ckpt_store *store, u64 *cursor, struct ckpt_survey *survey);
 
 /* Has a merge borrowed anything?  And all of it is back. */
 bool ckpt_space_borrowed(const struct ckpt_store *store);

@@ -108,30 +108,6 @@ static bool fits(const __le64 *bits, u32 place, u32 end, u32 mask, u32 each)
 	return true;
 }
 
-static u32 in_the_way(const __le64 *bits, u32 place, u32 mask, u32 each)
-{
-	u32 nr = 0;
-
-	for (; mask; mask &= mask - 1)
-		nr += ckpt_bits_any(bits, place + (u32)__builtin_ctz(mask) * each, each);
-	return nr;
-}
-
-u32 ckpt_bits_nearest(const __le64 *bits, u32 from, u32 to, u32 end, u32 mask, u32 each)
-{
-	u32 span = (32 - (u32)__builtin_clz(mask)) * each, best = to, fewest = ~0u;
-
-	for (; from < to && from + span <= end; from++) {
-		u32 nr = in_the_way(bits, from, mask, each);
-
-		if (nr < fewest) {
-			fewest = nr;
-			best = from;
-		}
-	}
-	return best;
-}
-
 u32 ckpt_bits_fit(const __le64 *bits, u32 from, u32 end, u32 mask, u32 each)
 {
 	u32 need = ckpt_run(mask, 0) * each, start, found;

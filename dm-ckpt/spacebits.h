@@ -31,10 +31,4 @@ u32 ckpt_bits_find(const __le64 *bits, u32 from, u32 end, u32 most, u32 *first);
  */
 u32 ckpt_bits_fit(const __le64 *bits, u32 from, u32 end, u32 mask, u32 each);
 
-/*
- * The first of the places in [@from, @to) at which the fewest bits are in such a pattern's way: of
- * those n of @mask with any bit set.  @to if nowhere in there all of it lies before @end.
- */
-u32 ckpt_bits_nearest(const __le64 *bits, u32 from, u32 to, u32 end, u32 mask, u32 each);
-
 #endif

@@ -149,24 +149,6 @@ static void check_fit(void)
 	assert_int_equal(ckpt_bits_fit(bits, from, from + nr, mask, each), want);
 }
 
-static void check_nearest(void)
-{
-	u32 from, nr, mask, each, to, want, fewest = ~0u, place;
-
-	random_pattern(&mask, &each);
-	random_run(&from, &nr);
-	to = from + (u32)below(nr + 1);
-	for (want = to, place = from; place < to; place++) {
-		u32 misfits = model_misfits(place, from + nr, mask, each);
-
-		if (misfits < fewest) {
-			fewest = misfits;
-			want = place;
-		}
-	}
-	assert_int_equal(ckpt_bits_nearest(bits, from, to, from + nr, mask, each), want);
-}
-
 static void against_the_model(void **state)
 {
 	u32 first, nr, changed;
@@ -192,10 +174,6 @@ static void against_the_model(void **state)
 			break;
 		case 4:
 			check_fit();
-			break;
-		case 5:
-			if (once_in(10))
-				check_nearest();
 			break;
 		default:
 			check_find();
