@@ -9,6 +9,12 @@
 
 /* Units that a refill sets aside at the most: 16 MiB, which map() then hands out. */
 #define STOCK_UNITS	4096u
+/*
+ * Units that the stock is to have while it is handed out, where AHEAD_TIMES as many are left: with
+ * several refills in hand nobody waits for the worker who fetches the next.
+ */
+#define AHEAD_UNITS	(4 * STOCK_UNITS)
+#define AHEAD_TIMES	4u
 /* Units of a run from which nodes are placed, so that they stand together. */
 #define NODE_RUN	64u
 /* With less than this part of the store free, whole windows would set aside what others need. */
@@ -16,12 +22,15 @@
 /* No more than this part of the store is spare windows. */
 #define SPARE_SHIFT	5
 
+static void refill_ahead(struct work_struct *work);
+
 void ckpt_space_init(struct ckpt_store *store)
 {
 	struct ckpt_space *space = &store->space;
 
 	spin_lock_init(&space->lock);
 	mutex_init(&space->refill);
+	INIT_WORK(&space->ahead, refill_ahead);
 	ckpt_tree_init(&space->tree, store, CKPT_TREE_SPACE, CKPT_SPACE_LEVELS, 0);
 }
 
@@ -265,6 +274,12 @@ static struct ckpt_space_run *stock_run(struct ckpt_space *space, unsigned int i
 	return &space->stock[(space->first_run + i) % CKPT_STOCK_RUNS];
 }
 
+/* Where space is short, what nobody asks for yet is not kept from others. */
+static bool may_refill_ahead(const struct ckpt_space *space)
+{
+	return !READ_ONCE(space->scarce) && !READ_ONCE(space->fragmented);
+}
+
 /* Blocks of the window at unit @where that lie within units [@from, @end). */
 static u32 blocks_within(const struct ckpt_geometry *g, u64 where, u64 from, u64 end)
 {
@@ -287,23 +302,30 @@ static u32 units_touched(const struct ckpt_geometry *g, u32 first, u32 nr, u32 *
 	return DIV_ROUND_UP((first + nr) << g->block_shift, CKPT_NODE_SECTORS) - *skip;
 }
 
-/* The first runs that have nothing left go; space->lock is held. */
-static noinline void drop_empty_runs(struct ckpt_space *space)
+/* The first runs that have nothing left go, and others are to come; space->lock is held. */
+static noinline void drop_empty_runs(struct ckpt_store *store)
 {
+	struct ckpt_space *space = &store->space;
+
 	while (space->nr_runs && !stock_run(space, 0)->nr) {
 		space->first_run = (space->first_run + 1) % CKPT_STOCK_RUNS;
 		WRITE_ONCE(space->nr_runs, space->nr_runs - 1);
 	}
+	/* Of short runs many at once. */
+	if (may_refill_ahead(space) && space->nr_runs <= CKPT_STOCK_RUNS / 2)
+		queue_work(store->io_wq, &space->ahead);
 }
 
 /* So many units of the run are the caller's; space->lock is held. */
-static inline void leave_stock(struct ckpt_space *space, struct ckpt_space_run *run, u32 units)
+static inline void leave_stock(struct ckpt_store *store, struct ckpt_space_run *run, u32 units)
 {
+	struct ckpt_space *space = &store->space;
+
 	run->unit += units;
 	run->nr -= units;
 	WRITE_ONCE(space->stock_units, space->stock_units - units);
 	if (unlikely(!run->nr))
-		drop_empty_runs(space);
+		drop_empty_runs(store);
 }
 
 /* A window that is cut short, if that may be; space->lock is held. */
@@ -326,7 +348,7 @@ static u64 cut_window(struct ckpt_store *store, struct ckpt_space_run *run, u32 
 	/* What no whole block can use stays in the run. */
 	if (g->block_shift > CKPT_UNIT_SHIFT)
 		taken &= ~((ckpt_block_sectors(g) >> CKPT_UNIT_SHIFT) - 1);
-	leave_stock(space, run, taken);
+	leave_stock(store, run, taken);
 	return at << CKPT_UNIT_SHIFT;
 }
 
@@ -336,7 +358,7 @@ static inline u64 whole_window(struct ckpt_store *store, struct ckpt_space_run *
 	u64 where = run->unit << CKPT_UNIT_SHIFT;
 
 	*own = ~0u;
-	leave_stock(&store->space, run, ckpt_cluster_units(&store->geometry));
+	leave_stock(store, run, ckpt_cluster_units(&store->geometry));
 	return where;
 }
 
@@ -471,8 +493,11 @@ static bool stock_has(struct ckpt_space *space, u32 units)
 	return has;
 }
 
-/* Add runs of at least @least units to the stock; -ENOSPC when there are none. */
-static int add_runs(struct ckpt_store *store, u32 least)
+/*
+ * Add runs of at least @least units to the stock, until it has so many; -ENOSPC when there are
+ * none.  space->refill is held.
+ */
+static int add_runs(struct ckpt_store *store, u32 least, u64 enough)
 {
 	u64 limit = data_limit(store), taken;
 	struct ckpt_space *space = &store->space;
@@ -485,7 +510,7 @@ static int add_runs(struct ckpt_store *store, u32 least)
 		taken = READ_ONCE(space->taken);
 		/* Others only lower these two. */
 		if (taken + least > limit || READ_ONCE(space->nr_runs) == CKPT_STOCK_RUNS ||
-		    READ_ONCE(space->stock_units) >= STOCK_UNITS)
+		    READ_ONCE(space->stock_units) >= enough)
 			break;
 		r = take_run(store, &space->cursor, least,
 			     min_t(u64, limit - taken, STOCK_UNITS), &run);
@@ -573,14 +598,28 @@ int ckpt_space_refill(struct ckpt_store *store, u32 first, u32 nr)
 		/* Remains that are too short for a window would only fill the stock. */
 		ckpt_space_drop_stock(store);
 		WRITE_ONCE(space->fragmented, false);
-		r = add_runs(store, ckpt_cluster_units(g));
+		r = add_runs(store, ckpt_cluster_units(g), STOCK_UNITS);
 		if (r == -ENOSPC) {
 			WRITE_ONCE(space->fragmented, true);
-			r = add_runs(store, need);
+			r = add_runs(store, need, STOCK_UNITS);
 		}
 	}
 	mutex_unlock(&space->refill);
 	return r;
+}
+
+/* It is no more than a hint: who finds the stock empty fills it himself, and sees why it is. */
+static void refill_ahead(struct work_struct *work)
+{
+	struct ckpt_space *space = container_of(work, struct ckpt_space, ahead);
+	struct ckpt_store *store = container_of(space, struct ckpt_store, space);
+	u64 enough = min_t(u64, AHEAD_UNITS, ckpt_space_left(store) / AHEAD_TIMES);
+
+	mutex_lock(&space->refill);
+	/* A run may have as many as a refill, and that is not to be too much. */
+	if (may_refill_ahead(space) && enough >= STOCK_UNITS)
+		add_runs(store, ckpt_cluster_units(&store->geometry), enough - STOCK_UNITS + 1);
+	mutex_unlock(&space->refill);
 }
 
 /* The pattern of @blocks' units in this leaf of the map; -ENOSPC. */

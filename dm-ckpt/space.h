@@ -10,7 +10,9 @@
  * can want the old content any more.
  *
  * map() takes windows from a *stock* of free runs, which live bits already cover, so it
- * needs neither I/O nor memory.  Workers fill the stock.
+ * needs neither I/O nor memory.  Workers fill the stock: who finds it empty waits for one,
+ * which does not happen where space is plenty, as each run that is used up has one fetch the
+ * next while there are others.
  *
  * Some whole windows are *spare*: a part of the reserve that is kept in one piece each, also on a
  * full store, for merged slots that fit nowhere else.  They are made again of what merges give up.
@@ -37,6 +39,7 @@ struct ckpt_space {
 	struct ckpt_tree tree;
 	spinlock_t lock;		/* see above */
 	struct mutex refill;		/* one worker at a time scans */
+	struct work_struct ahead;	/* of store->io_wq: fills the stock before it is empty */
 	u64 used;			/* units in use in the images */
 	u64 taken;			/* live bits: used, set aside, not yet given back */
 	u64 reserve;			/* units that data of users may not take, spare ones too */

@@ -356,6 +356,7 @@ void ckpt_store_suspend(struct ckpt_store *store)
 	}
 	WRITE_ONCE(store->suspended, true);
 	mutex_unlock(&store->admin);
+	flush_work(&store->space.ahead);
 	cancel_delayed_work_sync(&store->commit_later);
 	flush_work(&store->commit_work);
 	flush_work(&store->writeback_work);
