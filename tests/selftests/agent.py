@@ -63,11 +63,14 @@ def node(name):
 
 
 def make_node(name, dev):
+    """In place of one that libdevmapper made for a device that went without it."""
     minor = dev & 0xff | dev >> 12 & 0xfff00
-    try:
-        os.symlink('../dm-%d' % minor, node(name))
-    except FileExistsError:
-        pass
+    path = node(name)
+    if os.path.exists(path) and os.minor(os.stat(path).st_rdev) == minor:
+        return
+    if os.path.lexists(path):
+        os.unlink(path)
+    os.symlink('../dm-%d' % minor, path)
 
 
 def drop_node(name):
