@@ -151,6 +151,45 @@ is 'of that nothing is left' "$(checkpoints) $(ls "$folder" | wc -l)" "$before $
 ctl 0 'the machine is off' 'run  *off' list
 ctl 0 'and can be started' 'runs' start run
 
+# ---- turned off, whoever is at the monitor ----
+
+# crowd SOCKET NAME [listen]: as many wait there as there is room for, or for somebody who listens to nobody.
+crowd() {
+	python3 - "$1" "$work/$2" "${3-}" <<-'END' &
+		import socket, sys, time
+		path, ready, listen = sys.argv[1:]
+		if listen:
+		    server = socket.socket(socket.AF_UNIX)
+		    server.bind(path)
+		    server.listen(0)
+		clients = []
+		try:
+		    while True:
+		        clients.append(socket.socket(socket.AF_UNIX))
+		        clients[-1].setblocking(False)
+		        clients[-1].connect(path)
+		        time.sleep(0.1)
+		except BlockingIOError:
+		    open(ready, "w")
+		time.sleep(600)
+	END
+	others+=" $!"
+	until_true 60 test -e "$work/$2" || flunk "$2: there is a crowd"
+}
+others=
+crowd "$work/run/run.qmp" crowd
+ctl 4 'nobody can tell it to shut down' 'takes nobody else.*another program' stop run
+ctl 0 'but it is turned off' 'is off' stop --yes --now run
+like 'that it is' "$(ckptctl vm list -o name,state --no-headings)" 'run  *off'
+# Not one of ours, whatever number its file says.
+sleep 600 &
+others+=" $!"
+echo $! >"$work/run/other.pid"
+crowd "$work/run/other.qmp" strangers listen
+ctl 4 'what others have started is not' 'left alone' stop --yes --now other
+ok 'nor whose number that is' kill -0 "$(cat "$work/run/other.pid")"
+kill $others
+
 guest_end
 dies_at_all
 done_testing

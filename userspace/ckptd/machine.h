@@ -49,8 +49,14 @@ enum machine_end {
 	MACHINE_KILL,		/* nothing of it is wanted any more, and it is not to run on */
 };
 
-/* Have QEMU end.  Not running is success. */
+/*
+ * Have QEMU end.  Not running is success.  One that is to be turned off is found by the lock on
+ * its machine_pid_file() where nobody gets at its monitor; it is one that machine_start() has run.
+ */
 void machine_end(struct job *job, enum machine_end how, machine_fn done);
+
+/* Written by QEMU, which holds a lock on it for as long as it lives. */
+void machine_pid_file(const struct vm_file *f, char path[PATH_MAX]);
 
 /* The words that start it, for machine_start() and for people; free with machine_words_free(). */
 char **machine_words(const struct vm_file *f, char path[VM_DISKS_MAX][PATH_MAX], bool incoming);

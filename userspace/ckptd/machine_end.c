@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Ending a machine, from outside or from inside. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -73,6 +74,37 @@ static int on_late(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
+/*
+ * Who holds the lock on the file, 0 if nobody does.  The number that the file says is that of
+ * whoever wrote it last, and may be anybody's by now; the lock is the kernel's word.
+ */
+static pid_t lock_holder(const char *path)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool is_known;
+
+	if (fd < 0)
+		return 0;
+	is_known = !fcntl(fd, F_GETLK, &lock) && lock.l_type != F_UNLCK && lock.l_pid > 0;
+	close(fd);
+	return is_known ? lock.l_pid : 0;
+}
+
+/* The QEMU that was started for the machine, whoever is at its monitor. */
+static bool find_own(struct end *x)
+{
+	char path[PATH_MAX];
+	pid_t pid;
+
+	machine_pid_file(&x->job->vm, path);
+	pid = lock_holder(path);
+	if (pid)
+		x->process_fd = pidfd_open(pid, 0);
+	/* Had it ended before, that number might be somebody else's. */
+	return x->process_fd >= 0 && lock_holder(path) == pid;
+}
+
 /* The process that listens at the monitor's socket. */
 static int find_process(struct end *x)
 {
@@ -121,7 +153,7 @@ static enum ckpt_result begin(struct end *x, sd_event *event)
 	struct ckpt_error *e = &x->job->error;
 	int err;
 
-	if (find_process(x) < 0)
+	if (x->monitor >= 0 && find_process(x) < 0)
 		return ckpt_fail(e, CKPT_FAILED, "which process runs machine %s cannot be found out",
 				 x->job->vm.name);
 	if (!tell(x))
@@ -139,6 +171,7 @@ void machine_end(struct job *job, enum machine_end how, machine_fn done)
 {
 	struct end *x = calloc(1, sizeof(*x));
 	enum ckpt_result result = CKPT_DONE;
+	bool is_found;
 
 	if (!x)
 		abort();
@@ -146,11 +179,15 @@ void machine_end(struct job *job, enum machine_end how, machine_fn done)
 		.job = job, .done = done, .how = how, .process_fd = -1,
 		.monitor = machine_monitor(&job->vm),
 	};
-	if (x->monitor >= 0)
+	is_found = x->monitor >= 0;
+	if (!is_found && machine_runs(&job->vm)) {
+		is_found = how == MACHINE_TURN_OFF && find_own(x);
+		if (!is_found)
+			result = machine_unreachable(&job->vm, EAGAIN, &job->error);
+	}
+	if (is_found)
 		result = begin(x, job->daemon->event);
-	else if (machine_runs(&job->vm))
-		result = machine_unreachable(&job->vm, EAGAIN, &job->error);
-	if (x->monitor < 0 || result) {
+	if (!is_found || result) {
 		end_end(x, result);
 	} else if (how == MACHINE_SHUT_DOWN) {
 		job->part = x;

@@ -66,16 +66,23 @@ static void add_socket(struct words *w, const char *option, const char *prefix, 
 	add(w, "%s%s,server=on,wait=off", prefix, escaped);
 }
 
+void machine_pid_file(const struct vm_file *f, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s/%s.pid", folder_run(), f->name);
+}
+
 char **machine_words(const struct vm_file *f, char path[VM_DISKS_MAX][PATH_MAX], bool incoming)
 {
+	char pid_file[PATH_MAX];
 	struct words w = { 0 };
 
+	machine_pid_file(f, pid_file);
 	add(&w, "%s", f->qemu);
 	add(&w, "-name");
 	add(&w, "%s", f->name);
 	add(&w, "-daemonize");
 	add(&w, "-pidfile");
-	add(&w, "%s/%s.pid", folder_run(), f->name);
+	add(&w, "%s", pid_file);
 	add_socket(&w, "-qmp", "unix:", f->qmp);
 	add(&w, "-device");
 	add(&w, "virtio-serial-pci,id=ckpt-serial");
