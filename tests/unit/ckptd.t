@@ -158,5 +158,19 @@ each_point() {
 }
 is 'tests kill it at every point, and at no other' each_point
 
+# Who comes from Hyper-V finds there what to type.
+as_documented() {
+	local words word usage count=0
+	while read -ra words; do
+		count=$((count + 1))
+		usage=$(ckptctl "${words[@]:1:2}" --help) || continue
+		for word in "${words[@]:3}"; do
+			[[ $word != --* || $usage == *"$word"* ]] || echo "there is no '$word' in: ${words[*]}"
+		done
+	done < <(grep -oE '(``|^    )ckptctl [^`]+' Documentation/vm.rst | tr -d '`')
+	[ $count -gt 20 ] || echo "only $count commands were found"
+}
+is 'what is documented can be typed' as_documented
+
 echo "1..$n"
 [ $failures = 0 ]
