@@ -5,6 +5,7 @@
 import json
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -74,6 +75,30 @@ def capture(what, way, *more):
     if code == 0:
         give_back(guest.path("image"), read(guest.path("then")), what, *more)
     return guest
+
+
+def early():
+    """QEMU gets ready before the guest is stopped, and who has told it may be killed then."""
+    guest = Guest()
+    guest.counts()
+    code, text = said(driver("capture", guest.path("a"), guest.path("image")))
+    guest.status()
+    events = guest.monitor.events
+    point(code == 0 and " early 1 " in text, "it was ready before the guest was stopped")
+    point(("MIGRATION", "setup") in events and ("STOP", None) in events and
+          events.index(("MIGRATION", "setup")) < events.index(("STOP", None)), "which QEMU says, too")
+    os.unlink(guest.path("image"))
+    code, text = said(driver("capture", Proxy(guest).path, guest.path("image")))
+    point(code == 0 and " early 0 " in text, "a QEMU that is not there to be looked at: not waited for")
+    os.unlink(guest.path("image"))
+    process = driver("capture", guest.path("a"), guest.path("image"), CKPTD_KILL_AT="held")
+    code, text = said(process)
+    point(code == -signal.SIGKILL, "the driver killed as QEMU waits")
+    point(until(lambda: guest.monitor("query-migrate").get("status") == "completed"),
+          "what it waits with is read away")
+    point(guest.status() == "running" and guest.counts(), "and the guest runs on")
+    point(not left(guest), "and nothing is left")
+    guest.end()
 
 
 def damaged(guest):
@@ -178,7 +203,7 @@ class Proxy:
 
 
 def cut():
-    for command in "query-status", "getfd", "stop":
+    for command in "query-status", "getfd", "migrate", "stop":
         guest = Guest()
         guest.counts()
         proxy = Proxy(guest, command)
@@ -293,6 +318,7 @@ running.end()
 shared = ("-object", f"memory-backend-file,id=ram,size=32M,mem-path={tempfile.gettempdir()},share=on",
           "-machine", "pc,memory-backend=ram")
 capture("shared memory", "stopped", *shared).end()
+early()
 live("live as if by KVM", "tcg", kvm=True)
 live("live without patience", "tcg", IMPATIENT, kvm=True)
 if has_kvm():

@@ -46,8 +46,8 @@ static void captured(void *arg, enum ckpt_result result, const struct capture_st
 	if (result)
 		printf("failed: %s\n", e->text);
 	else
-		printf("done: way %s standstill %llu us disks %llu us stream %llu file %llu note %s\n",
-		       s->way, (unsigned long long)s->standstill_us,
+		printf("done: way %s early %d standstill %llu us disks %llu us stream %llu file %llu note %s\n",
+		       s->way, s->is_early, (unsigned long long)s->standstill_us,
 		       (unsigned long long)s->disks_us, (unsigned long long)s->stream,
 		       (unsigned long long)s->file, s->note);
 	sd_event_exit(event, (int)result);

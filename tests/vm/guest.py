@@ -32,6 +32,7 @@ class Monitor:
         self.socket.connect(path)
         self.file = self.socket.makefile("rw")
         self.file.readline()
+        self.events = []
         self("qmp_capabilities")
 
     def __call__(self, command, **arguments):
@@ -41,6 +42,7 @@ class Monitor:
             answer = json.loads(self.file.readline())
             if "event" not in answer:
                 return answer.get("return", answer)
+            self.events.append((answer["event"], answer.get("data", {}).get("status")))
 
     def close(self):
         self.file.close()
@@ -95,8 +97,9 @@ class Guest:
         shutil.rmtree(self.folder)
 
 
-def driver(*words, program=DRIVER):
-    return subprocess.Popen([program, *words], stdout=subprocess.PIPE, text=True)
+def driver(*words, program=DRIVER, **environ):
+    return subprocess.Popen([program, *words], stdout=subprocess.PIPE, text=True,
+                            env={**os.environ, **environ})
 
 
 def said(process, seconds=120):

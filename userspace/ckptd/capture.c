@@ -4,6 +4,7 @@
  *
  *	begin -> status -> migration -> capabilities -> parameters -> fd
  *	background:	stop -> disks() -> migrate -> RESUME, completed
+ *	and early:	migrate -> it waits -> stop -> disks() -> go on -> RESUME, completed
  *	live:		migrate -> pre-switchover, it stands still -> disks() -> completed -> cont
  *	stopped:	stop -> disks() -> migrate -> pre-switchover -> completed -> cont
  *	all:		the image is written -> capabilities off -> done
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "capture_inside.h"
@@ -65,6 +67,7 @@ void capture_end(struct capture *c)
 {
 	sd_event_source_disable_unref(c->tick);
 	sd_event_source_disable_unref(c->again);
+	sd_event_source_disable_unref(c->look);
 	qmp_free(c->qmp);
 	pump_free(c->pump);
 	if (c->error.result && c->image)
@@ -141,8 +144,25 @@ static void on_migrating(void *arg, struct json_object *value, const struct ckpt
 	struct capture *c = arg;
 
 	(void)value;
-	if (!went_wrong(c, e))
-		c->is_migrating = true;
+	if (went_wrong(c, e))
+		return;
+	c->is_migrating = true;
+	if (c->is_early)
+		capture_early_wait(c);
+}
+
+/* The stream is to come. */
+static bool go(struct capture *c)
+{
+	struct ckpt_error e;
+	int err = pump_go(c->pump);
+
+	c->moved_us = clock_us();
+	if (!err)
+		return true;
+	ckpt_fail_errno(&e, err, "the guest's memory cannot be written");
+	capture_fail(c, &e);
+	return false;
 }
 
 static void migrate(struct capture *c)
@@ -161,8 +181,9 @@ static void on_stopped(void *arg, struct json_object *value, const struct ckpt_e
 	if (went_wrong(c, e))
 		return;
 	point(POINT_STOPPED);
-	if (take_disks(c))
-		migrate(c);
+	if (!take_disks(c) || !go(c) || c->is_early)
+		return;
+	migrate(c);
 }
 
 static bool is_going_to_stop(struct capture *c)
@@ -177,17 +198,27 @@ static bool is_going_to_stop(struct capture *c)
 	return true;
 }
 
+void capture_stop(struct capture *c)
+{
+	if (is_going_to_stop(c))
+		capture_call(c, "stop", NULL, on_stopped);
+}
+
 static void on_fd(void *arg, struct json_object *value, const struct ckpt_error *e)
 {
 	struct capture *c = arg;
 
 	(void)value;
-	if (went_wrong(c, e) || (c->was_running && !is_going_to_stop(c)))
+	if (went_wrong(c, e))
 		return;
-	if (c->was_running && !c->is_live)
-		capture_call(c, "stop", NULL, on_stopped);
-	else
+	if (c->is_early) {
+		capture_early_found(c);
 		migrate(c);
+	} else if (c->was_running && !c->is_live) {
+		capture_stop(c);
+	} else if ((!c->was_running || is_going_to_stop(c)) && go(c)) {
+		migrate(c);
+	}
 }
 
 static void on_parameters(void *arg, struct json_object *value, const struct ckpt_error *e)
@@ -201,6 +232,8 @@ static void on_parameters(void *arg, struct json_object *value, const struct ckp
 		json_object_put(arguments);
 		return;
 	}
+	if (c->is_early)
+		capture_early_hold(c);
 	c->pipe = -1;
 	json_object_object_add(arguments, "fdname", json_object_new_string("ckpt-memory"));
 	qmp_call(c->qmp, "getfd", arguments, fd, CAPTURE_ANSWER_SECONDS, on_fd);
@@ -255,6 +288,16 @@ static void on_kvm(void *arg, struct json_object *value, const struct ckpt_error
 	capture_capabilities(c, false, true, on_live);
 }
 
+static void on_version(void *arg, struct json_object *value, const struct ckpt_error *e)
+{
+	struct capture *c = arg;
+
+	if (went_wrong(c, e))
+		return;
+	capture_early_ask(c, value);
+	capture_call(c, "query-migrate-parameters", NULL, on_query_parameters);
+}
+
 static void on_background(void *arg, struct json_object *value, const struct ckpt_error *e)
 {
 	struct capture *c = arg;
@@ -269,7 +312,7 @@ static void on_background(void *arg, struct json_object *value, const struct ckp
 	if (went_wrong(c, e))
 		return;
 	c->state.way = "background";
-	capture_call(c, "query-migrate-parameters", NULL, on_query_parameters);
+	capture_call(c, "query-version", NULL, on_version);
 }
 
 static void on_query_migrate(void *arg, struct json_object *value, const struct ckpt_error *e)
@@ -525,7 +568,11 @@ int capture_tick(sd_event_source *source, uint64_t usec, void *arg)
 void capture_connect(struct capture *c, int monitor)
 {
 	static const struct qmp_handlers handlers = { on_event, on_closed };
+	struct ucred cred = { 0 };
+	socklen_t size = sizeof(cred);
 
+	if (!getsockopt(monitor, SOL_SOCKET, SO_PEERCRED, &cred, &size))
+		c->early.qemu = cred.pid;
 	c->qmp = qmp_open(c->event, monitor, &handlers, c);
 }
 

@@ -2,10 +2,10 @@
 /*
  * Memory and devices of a guest, at the same instant as its disks.
  *
- * "background": the guest is stopped, its disks are taken, and QEMU writes each page as it
- * was then while the guest runs again.  "live", where QEMU or its host refuses that: memory
- * is written while the guest runs, what it changes meanwhile once more, and for the rest it is
- * stopped, when the disks are taken as well.  "stopped", without KVM, or if the guest is
+ * "background": QEMU gets ready, the guest is stopped, its disks are taken, and QEMU writes each
+ * page as it was then while the guest runs again.  "live", where QEMU or its host refuses that:
+ * memory is written while the guest runs, what it changes meanwhile once more, and for the rest it
+ * is stopped, when the disks are taken as well.  "stopped", without KVM, or if the guest is
  * paused: it stands still until all of its memory is written.
  *
  * Whatever fails, and when it is cancelled, the guest runs on if it ran before, and
@@ -38,6 +38,7 @@ struct capture;
 struct capture_state {
 	const char *way;		/* "background", "live" or "stopped"; "" before that is known */
 	char note[300];			/* why it is not "background"; or "" */
+	bool is_early;			/* QEMU had done what it can before the guest was stopped */
 	bool is_paused;			/* it stood still before, and was not to run again */
 	uint64_t standstill_us;		/* by QEMU's clock; 0: it has not run again yet */
 	uint64_t disks_us;		/* of that, what disks() took */

@@ -16,6 +16,7 @@
 	POINT(FROZEN, "frozen")		/* it has, nothing is taken */ \
 	POINT(THAWING, "thawing")	/* all is taken, and it is to thaw now */ \
 	POINT(THAWED, "thawed")		/* it has; or did not freeze */ \
+	POINT(HELD, "held")		/* the guest runs, and QEMU waits to write its memory */ \
 	POINT(STOPPING, "stopping")	/* the guest runs, and is to be stopped now */ \
 	POINT(STOPPED, "stopped")	/* it stands still, nothing is taken */ \
 	POINT(TAKEN, "taken")		/* the store has it, the folder does not say so */ \

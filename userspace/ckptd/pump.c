@@ -16,6 +16,8 @@
 #include "drain.h"
 #include "pump.h"
 
+#define PIPE_BYTES	(1 << 20)
+
 struct shared {
 	atomic_int owners;
 	struct memory_control control;
@@ -32,6 +34,7 @@ struct pump {
 	sd_event_source *source;
 	pump_fn fn;
 	void *arg;
+	size_t filled;			/* bytes that lie before the image's */
 	bool has_ended;
 };
 
@@ -123,7 +126,7 @@ static int make_pipe(struct shared *s, int *fd)
 	*fd = ends[save ? 1 : 0];
 	/* Ours only: what QEMU does with its end is its own. */
 	fcntl(s->pipe, F_SETFL, O_NONBLOCK);
-	fcntl(s->pipe, F_SETPIPE_SZ, 1 << 20);
+	fcntl(s->pipe, F_SETPIPE_SZ, PIPE_BYTES);
 	if (!save)
 		return 0;
 	s->drain = drain_start(s->pipe);
@@ -152,7 +155,7 @@ static int set_up(struct pump *p, sd_event *event, int *fd)
 	if (err <= 0) {
 		/* Before what the other end says to the same failure. */
 		sd_event_source_set_priority(p->source, SD_EVENT_PRIORITY_IMPORTANT);
-		err = start_thread(s);
+		err = s->what == PUMP_SAVE ? 0 : start_thread(s);
 	}
 	if (err > 0 && *fd >= 0) {
 		close(*fd);
@@ -184,6 +187,40 @@ struct pump *pump_start(sd_event *event, enum pump_what what, const char *path, 
 	pump_free(p);
 	errno = err;
 	return NULL;
+}
+
+/* The pipe is made small, and full. */
+int pump_hold(struct pump *p, int fd)
+{
+	static const char bytes[4096];
+	int flags = fcntl(fd, F_GETFL), err;
+	ssize_t n;
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK))
+		return errno;
+	fcntl(fd, F_SETPIPE_SZ, sizeof(bytes));
+	while ((n = write(fd, bytes, sizeof(bytes))) > 0)
+		p->filled += (size_t)n;
+	err = errno;
+	if (fcntl(fd, F_SETFL, flags))
+		return errno;
+	return err == EAGAIN ? 0 : err;
+}
+
+int pump_go(struct pump *p)
+{
+	struct shared *s = p->s;
+	char bytes[4096];
+	ssize_t n;
+
+	while (p->filled) {
+		n = read(s->pipe, bytes, p->filled < sizeof(bytes) ? p->filled : sizeof(bytes));
+		if (n <= 0)
+			return n ? errno : EPIPE;
+		p->filled -= (size_t)n;
+	}
+	fcntl(s->pipe, F_SETPIPE_SZ, PIPE_BYTES);
+	return start_thread(s);
 }
 
 const struct memory_control *pump_control(const struct pump *p)

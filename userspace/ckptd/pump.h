@@ -14,7 +14,7 @@ struct pump;
 typedef void (*pump_fn)(void *arg, enum ckpt_result result, const struct ckpt_error *e);
 
 enum pump_what {
-	PUMP_SAVE,		/* the pipe to the image */
+	PUMP_SAVE,		/* the pipe to the image, from pump_go() on */
 	PUMP_GIVE,		/* the image to the pipe */
 	PUMP_VERIFY,		/* only read it */
 };
@@ -25,6 +25,15 @@ enum pump_what {
  */
 struct pump *pump_start(sd_event *event, enum pump_what what, const char *path, int *fd,
 			pump_fn fn, void *arg);
+
+/*
+ * Before any other word to it: who writes to @fd, the other end of a PUMP_SAVE, waits from its first
+ * byte on until pump_go() or pump_free().  0, or an errno; then nobody waits.
+ */
+int pump_hold(struct pump *p, int fd);
+
+/* What there is to save is to come now.  0, or an errno. */
+int pump_go(struct pump *p);
 
 const struct memory_control *pump_control(const struct pump *p);
 
