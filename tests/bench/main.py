@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""usage: main.py [--quick] [--repeat N] [--counting] [--json FILE] [SCENARIO]...
+"""usage: main.py [--quick] [--repeat N] [--counting | --here] [--json FILE] [SCENARIO]...
 
 Measure in the test machine, print a table, and leave the same as JSON. A scenario
-is a module in scenarios/ with a function run(bench), which calls bench.add().
+is a module in scenarios/ with a function run(bench), which calls bench.add(); those
+in here/ need no test machine.
 
 Everything is repeated, and a number is the median. In an emulated machine only
 ratios within one run mean something, so each repetition measures what is compared
@@ -23,8 +24,6 @@ import traceback
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, here)
 sys.dont_write_bytecode = True
-
-import machine      # noqa: E402
 
 
 class Bench:
@@ -91,27 +90,37 @@ def load(path):
         return json.load(f)
 
 
+def modules_of(folder):
+    return [m.name for m in pkgutil.iter_modules([os.path.join(here, folder)])]
+
+
+def load_modules(folder):
+    return {name: importlib.import_module(folder + '.' + name) for name in modules_of(folder)}
+
+
 def main():
-    modules = {m.name: importlib.import_module('scenarios.' + m.name)
-               for m in pkgutil.iter_modules([os.path.join(here, 'scenarios')])}
-    names = sorted(modules)
+    names = sorted(modules_of('scenarios') + modules_of('here'))
     parser = argparse.ArgumentParser(description='Measure dm-ckpt in the test machine.')
     parser.add_argument('--quick', action='store_true', help='less of everything')
     parser.add_argument('--repeat', type=int, metavar='N', help='so often (5, or 3 if quick)')
     parser.add_argument('--json', metavar='FILE', help='add the rows to those in it')
     parser.add_argument('--counting', action='store_true',
                         help='those that want a machine which counts instructions; else the others')
+    parser.add_argument('--here', action='store_true',
+                        help='those that need no test machine')
     parser.add_argument('scenario', nargs='*', help='of ' + ' '.join(names))
     args = parser.parse_args()
     if unknown := set(args.scenario) - set(names):
         parser.error('no such scenario: ' + ' '.join(sorted(unknown)))
 
+    modules = load_modules('here' if args.here else 'scenarios')
+    machine = None if args.here else importlib.import_module('machine')
     bench = Bench(args.quick, args.repeat)
     before_us = load(args.json) if args.json else []
     broken = False
     line('scenario', 'system', 'metric', 'value', 'spread', 'unit', 'ratio', 'to', 'goal', 'met')
     for name in args.scenario or names:
-        if getattr(modules[name], 'COUNTING', False) != args.counting:
+        if name not in modules or getattr(modules[name], 'COUNTING', False) != args.counting:
             continue
         begun = time.monotonic()
         before = len(bench.rows)
@@ -121,7 +130,8 @@ def main():
         except Exception:       # the others can still be measured
             traceback.print_exc()
             broken = True
-        machine.clean()
+        if machine:
+            machine.clean()
         # At once: whoever has seen enough may end it.
         table(bench.rows[before:])
         if args.json:
