@@ -146,6 +146,20 @@ def failures():
     guest.end()
 
 
+def slow_end():
+    """What is left of a snapshot that has failed takes longer to be read away than a guest may stand still."""
+    with tempfile.NamedTemporaryFile() as data:
+        data.write(os.urandom(64 << 20))
+        data.flush()
+        guest = Guest("-m", "128", "-device", f"loader,file={data.name},addr=0x2000000,force-raw=on")
+    guest.counts()
+    process = driver("capture", guest.path("a"), guest.path("image"), "false", program=IMPATIENT)
+    until(lambda: guest.monitor("query-migrate").get("status") == "active", 20)
+    guest.monitor("migrate-set-parameters", **{"max-bandwidth": 8 << 20})
+    refuse(guest, "disks that fail, and a slow QEMU", *said(process), "disks", "cannot be brought")
+    guest.end()
+
+
 def killed():
     guest = Guest()
     guest.counts()
@@ -327,6 +341,7 @@ if has_kvm():
 else:
     print("# no KVM here: that live memory is exact is not shown")
 failures()
+slow_end()
 killed()
 cut()
 stopped_again()

@@ -483,16 +483,6 @@ static void on_closed(void *arg, const struct ckpt_error *e)
 
 /* ---- time ---- */
 
-static uint64_t number(struct json_object *of, const char *name)
-{
-	struct json_object *value;
-
-	if (!json_object_object_get_ex(of, name, &value) ||
-	    !json_object_is_type(value, json_type_int))
-		return 0;
-	return json_object_get_uint64(value);
-}
-
 /*
  * A guest that changes its memory as fast as it can be written would never be switched over:
  * it has to stand still for the rest. Some pages may be zeros, which are hardly a byte each,
@@ -501,8 +491,8 @@ static uint64_t number(struct json_object *of, const char *name)
 static void end_of_patience(struct capture *c, struct json_object *ram)
 {
 	if (!c->is_live || c->is_held || c->has_disks ||
-	    (c->state.stream < CAPTURE_LIVE_TIMES * number(ram, "total") &&
-	     number(ram, "dirty-sync-count") < CAPTURE_LIVE_PASSES))
+	    (c->state.stream < CAPTURE_LIVE_TIMES * json_stream_number(ram, "total") &&
+	     json_stream_number(ram, "dirty-sync-count") < CAPTURE_LIVE_PASSES))
 		return;
 	c->is_held = true;
 	add_note(c, "; it changed its memory faster than that was written, and was stopped for the rest");
@@ -517,7 +507,7 @@ static void on_amount(void *arg, struct json_object *value, const struct ckpt_er
 	c->is_asking = false;
 	if (e || c->phase != CAPTURE_RUNNING || !json_object_object_get_ex(value, "ram", &ram))
 		return;		/* the answers to the other commands tell what is wrong */
-	c->state.stream_total = c->state.stream + number(ram, "remaining");
+	c->state.stream_total = c->state.stream + json_stream_number(ram, "remaining");
 	end_of_patience(c, ram);
 }
 

@@ -22,7 +22,13 @@
 
 #define CAPTURE_ANSWER_SECONDS	30u	/* of QEMU to one command */
 #define CAPTURE_STALL_SECONDS	60u	/* without a byte of memory: given up */
-#define CAPTURE_RECOVER_SECONDS	60u	/* to have the guest run after a failure */
+/*
+ * To have the guest run after a failure; while what QEMU has left of its memory gets less, it is not at
+ * its end.  A test has less patience.
+ */
+#ifndef CAPTURE_RECOVER_SECONDS
+#define CAPTURE_RECOVER_SECONDS	60u
+#endif
 
 /*
  * A live one that has written so many times the guest's memory, or in so many passes, is

@@ -34,7 +34,8 @@ struct capture {
 	struct ckpt_error error;
 	uint64_t stopped_us;		/* by QEMU's clock */
 	uint64_t moved_us;
-	uint64_t failed_at;		/* seconds */
+	uint64_t failed_at;		/* seconds; or since when it does not get on */
+	uint64_t left;			/* bytes of memory, when last looked at after that */
 	int64_t bandwidth;		/* QEMU's max-bandwidth as it was; below 0: not known */
 	bool was_running, runs_again;
 	bool is_background, is_live;	/* neither: it stands still all the time */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * After a failure: QEMU's migration is cancelled or, in the background, let end, and at every tick the guest is told to
- * run until it is seen to, as QEMU refuses that before the migration has ended.
+ * After a failure: QEMU's migration is cancelled or, in the background, let end, and at every tick
+ * the guest is told to run until it is seen to, as QEMU refuses that before the migration has ended.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -72,14 +72,30 @@ static void on_status(void *arg, struct json_object *value, const struct ckpt_er
 	}
 }
 
+/* The rest of a large guest may take minutes to be read away, while it runs. */
+static void look_what_is_left(struct capture *c, struct json_object *value)
+{
+	struct json_object *ram;
+	uint64_t left = 0;
+
+	if (json_object_object_get_ex(value, "ram", &ram))
+		left = json_stream_number(ram, "remaining");
+	if (left < c->left)
+		c->failed_at = clock_seconds();
+	c->left = left;
+}
+
 static void on_migrate(void *arg, struct json_object *value, const struct ckpt_error *e)
 {
 	struct capture *c = arg;
 
-	if (!e && !capture_is_migrating(value))
+	if (!e && !capture_is_migrating(value)) {
 		capture_call(c, "query-status", NULL, on_status);
-	else
-		c->is_asking = false;
+		return;
+	}
+	if (!e)
+		look_what_is_left(c, value);
+	c->is_asking = false;
 }
 
 static bool connect_again(struct capture *c)

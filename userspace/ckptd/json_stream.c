@@ -85,6 +85,16 @@ const char *json_stream_text(struct json_object *object, const char *key)
 	return json_object_get_string(value);
 }
 
+uint64_t json_stream_number(struct json_object *object, const char *key)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(object, key, &value) ||
+	    !json_object_is_type(value, json_type_int))
+		return 0;
+	return json_object_get_uint64(value);
+}
+
 void json_stream_clean(const char *from, char *to, size_t size)
 {
 	size_t i;

@@ -8,6 +8,7 @@
 
 #include <json-c/json.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define JSON_STREAM_MAX		(1u << 20)	/* bytes of one object */
 #define JSON_STREAM_DEPTH	32
@@ -31,6 +32,9 @@ void json_stream_free(struct json_stream *s);
 
 /* A member that is a text, or NULL. */
 const char *json_stream_text(struct json_object *object, const char *key);
+
+/* One that is a number; 0 if there is none. */
+uint64_t json_stream_number(struct json_object *object, const char *key);
 
 /* What they say may be shown to a person: no control characters, and not too long. */
 void json_stream_clean(const char *from, char *to, size_t size);
