@@ -335,9 +335,12 @@ static struct ckpt_node *walk(struct ckpt_tree *tree, unsigned int level, u64 in
 			ckpt_node_put(parent);
 		*skip = at;
 		if (IS_ERR_OR_NULL(node) || at == level)
-			return node;
+			break;
 		parent = node;
 	}
+	/* It may be long until the next one comes. */
+	ckpt_cache_trim(tree->store, 16, false);
+	return node;
 }
 
 struct ckpt_node *ckpt_node_get(struct ckpt_tree *tree, unsigned int level, u64 index,

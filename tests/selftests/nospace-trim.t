@@ -83,7 +83,8 @@ ok 'what is hidden in what was deleted is free' until_true 60 used_less $((clust
 ok 'the merge ends, or waits' until_true 60 rests
 fill_up $dm/last 7 4294967296 131072 4096
 like 'somebody else takes the space' "$out" ' ENOSPC$'
-ok "all of it (${out% *} blocks)" test "${out% *}" -ge $((clusters * 12))
+# But for nodes, and for up to 64 units that are set aside: less is not worth taking back.
+ok "all of it (${out% *} blocks)" test "${out% *}" -ge $((clusters * 13 - 64 - 32))
 intact 'full again'
 remove v runs combs last st
 ok 'the store is in order' ckpt_check "$STORE"

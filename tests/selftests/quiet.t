@@ -68,7 +68,7 @@ is 'and told of' "$(event)" $((before + 2))
 message st low_water 0
 ok 'without a mark it is not' until_true 10 space_is ok
 # Less is free at the best than an eighth more than this.
-message st low_water 7000
+message st low_water 6500
 ok 'a mark that is nearly all of the store' until_true 10 space_is low
 discard $dm/v 0 $((at * 131072)) && flush $dm/v
 ok 'an empty one is not low by that' until_true 10 eval 'message st commit; space_is ok'
