@@ -13,6 +13,7 @@ halves: all places fail together at first; where none did, none of them need be 
 import errno
 import os
 import re
+import subprocess
 import sys
 import time
 import traceback
@@ -428,59 +429,28 @@ def tables(loops, seeds):
                     lambda: agent.do_holds(dev('o'), seed, 0, 2 * MIB), whole=False)
 
 
-def reserved_given_back():
-    end = time.monotonic() + 20
-    while int(agent.status_line('full').split()[8]) > 64 and time.monotonic() < end:
-        message('commit', store='full')
-        time.sleep(0.05)
-
-
 def crowded(loops):
-    """Two layers become one on a full store where others have to make room: see nospace-merge.t."""
-    clusters, count = 700, {}
+    """Layers become one on a full store where others have to make room: see dense.py."""
+    volumes = 'v0', 'v1', 'v2'
+    sectors = 170 * 256
 
-    def fill(volume, seed, offset, step):
-        said = agent.do_fill_up(dev(volume), seed, offset, step, 4096)
-        count[volume, seed, offset, step] = int(said.split()[0])
-
-    def checkpoint(name, volume):
-        message('checkpoint', name, 'standard', volume, store='full')
-
-    def crowd():
+    def begin():
         agent.do_create('full', 32 * SECTORS, 'ckpt-store',
                         loops['FULL'] + ' 2 format error_if_no_space')
-        for name, sectors in ('few', clusters * 256), ('rest', 8 << 21):
+        for name in volumes:
             message('create_volume', name, str(sectors), store='full')
             agent.do_create(name, sectors, 'ckpt', '%s %s' % (dev('full'), name))
-        fill('few', 1, 12288, 131072)
-        checkpoint('c1', 'few')
-        fill('few', 2, 20480, 131072)
-        checkpoint('c2', 'few')
-        reserved_given_back()
-        fill('rest', 3, 0, 262144)
-        lower = count.pop(('rest', 3, 0, 262144))
-        freed = lower // 8 * 262144
-        agent.do_discard(dev('rest'), 0, freed)
-        count['rest', 3, freed, 262144] = lower - lower // 8
-        reserved_given_back()
-        checkpoint('k', 'rest')
-        fill('rest', 4, 131072, 262144)
 
-    def merge():
-        if 'full' not in agent.devices():
-            crowd()
-        message('delete_checkpoint', 'few@c1', store='full')
-        settle('full')
-
-    def merged():
-        for (volume, seed, offset, step), number in count.items():
-            good = int(agent.do_filled(dev(volume), seed, number, offset, step, 4096))
-            if good != number:
-                raise Problem('of %d blocks %d are there' % (number, good))
+    def fill_and_merge():
+        done = subprocess.run([os.path.join(os.path.dirname(agent.__file__), 'dense.py'), dev('full'),
+                               '1', '2'] + [dev(name) for name in volumes],
+                              capture_output=True, text=True)
+        if done.returncode:
+            raise Problem(done.stdout + done.stderr)
 
     def away():
-        agent.do_remove('few', 'rest', 'full')
-    yield Operation('others make room', merge, away, merged, whole=False, io=True, before=crowd,
+        agent.do_remove(*volumes, 'full')
+    yield Operation('others make room', fill_and_merge, away, whole=False, io=True, before=begin,
                     only='ckpt_room_make kvmalloc_node')
 
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Layers are merged on a store without a free unit, where no window has room for a merged cluster:
-# others are in the way, and have to go elsewhere.
+# Layers are merged on a store without a free unit, where no window has room for a merged cluster but
+# those that are spare, of which there are few; nospace-dense.t is for when those are used up.
 
 . "$(dirname "$0")/lib.sh"
 
