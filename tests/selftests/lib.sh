@@ -208,6 +208,11 @@ merge_is() {
 	[ "$(field $f_merge)" = "$1" ]
 }
 
+# Merges are through, or do not go on for now, and what can be freed has been.
+rests() {
+	{ merge_is idle || merge_is wait || merge_is paused; } && nothing_freeing
+}
+
 # settle [SECONDS]: until nothing is left to be merged or freed.
 settle() {
 	until_true "${1:-60}" eval 'merge_is idle && nothing_freeing'
