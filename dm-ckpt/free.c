@@ -129,6 +129,8 @@ static void free_ready(struct ckpt_store *store)
 		}
 		kfree(batch);
 	}
+	/* What is back can be found by who sees this; see ckpt_pressure_look(). */
+	smp_store_release(&store->nr_frees, store->nr_frees + 1);
 	ckpt_pressure_kick(store);
 }
 

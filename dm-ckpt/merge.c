@@ -7,6 +7,7 @@
 #include "merge.h"
 #include "move.h"
 #include "pace.h"
+#include "pressure.h"
 #include "prune.h"
 #include "resolve.h"
 #include "room.h"
@@ -492,8 +493,11 @@ static int end_batch(struct merge *m)
 	unsigned int i;
 	int r = 0;
 
-	if (m->nr_hard)
+	if (m->nr_hard) {
+		ckpt_pressure_lend(m->store);
 		r = merge_all_hard_slots(m);
+		ckpt_pressure_lent_back(m->store);
+	}
 	for (i = 0; i < m->nr_pairs; i++) {
 		ckpt_node_put(m->pairs[i].leaf);
 		ckpt_node_put(m->pairs[i].below);

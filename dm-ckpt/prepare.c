@@ -11,6 +11,9 @@
 #include "resolve.h"
 #include "through.h"
 
+/* On a store that is full while something always comes and goes: so often, and no more. */
+#define TRIES_WHEN_SHORT 8u
+
 /* The head or the viewed layer, which stays what it is as long as store->chain is held. */
 static struct ckpt_layer *stable_top(struct ckpt_target *t)
 {
@@ -110,6 +113,35 @@ static int write_locked(struct ckpt_target *t, u64 sector, u32 nr)
 	return r;
 }
 
+static int try_write(struct ckpt_target *t, u64 sector, u32 nr)
+{
+	int r;
+
+	down_read(&t->store->chain);
+	r = write_locked(t, sector, nr);
+	up_read(&t->store->chain);
+	return r;
+}
+
+/* Until there is space, or nothing that could bring any. */
+static int write_when_short(struct ckpt_target *t, u64 sector, u32 nr)
+{
+	unsigned int tries = TRIES_WHEN_SHORT;
+	struct ckpt_outlook outlook;
+	int r;
+
+	do {
+		outlook = ckpt_pressure_look(t->store);
+		r = try_write(t, sector, nr);
+		if (r != -ENOSPC)
+			return r;
+		r = ckpt_pressure_relieve(t->store);
+		if (r == -ENOSPC && tries--)
+			r = ckpt_pressure_await(t->store, &outlook);
+	} while (!r);
+	return r;
+}
+
 int ckpt_prepare_write(struct ckpt_target *t, u64 sector, u32 nr)
 {
 	int r;
@@ -119,16 +151,13 @@ int ckpt_prepare_write(struct ckpt_target *t, u64 sector, u32 nr)
 		if (r)
 			return r;
 	}
-	for (;;) {
-		down_read(&t->store->chain);
-		r = write_locked(t, sector, nr);
-		up_read(&t->store->chain);
-		if (r != -ENOSPC)
-			return r;
-		r = ckpt_pressure_relieve(t->store);
-		if (r)
-			return r;
+	r = try_write(t, sector, nr);
+	if (r == -ENOSPC) {
+		ckpt_pressure_short_begin(t->store);
+		r = write_when_short(t, sector, nr);
+		ckpt_pressure_short_end(t->store);
 	}
+	return r;
 }
 
 int ckpt_prepare_zero(struct ckpt_target *t, struct bio *bio)

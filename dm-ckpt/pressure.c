@@ -15,6 +15,11 @@
 #define WORTH_UNITS	64u
 #define PAUSE_JIFFIES	max(HZ / 4, 1)
 
+/* A loan that takes longer is not waited for. */
+#define LOAN_JIFFIES	(2 * HZ)
+/* Nor does a merge wait longer for those who are short of space: they may be many. */
+#define TURN_JIFFIES	(HZ / 2)
+
 /* The low-water mark, where nobody has said otherwise: this part of the store. */
 #define LOW_WATER_SHIFT	6
 /* There is space again for those who wait. */
@@ -86,6 +91,62 @@ int ckpt_pressure_relieve(struct ckpt_store *store)
 	}
 	mutex_unlock(&store->pressure);
 	return r;
+}
+
+/* ---- loans ---- */
+
+/* Odd while something is on loan. */
+static void count_loan(struct ckpt_store *store)
+{
+	/* What is back can be found by who sees this; see ckpt_pressure_look(). */
+	smp_store_release(&store->loans, store->loans + 1);
+}
+
+void ckpt_pressure_lend(struct ckpt_store *store)
+{
+	wait_event_timeout(store->loan_wait, !atomic_read(&store->nr_short), TURN_JIFFIES);
+	count_loan(store);
+}
+
+void ckpt_pressure_lent_back(struct ckpt_store *store)
+{
+	count_loan(store);
+	wake_up_all(&store->loan_wait);
+}
+
+static u32 loans(const struct ckpt_store *store)
+{
+	/* Pairs with count_loan(). */
+	return smp_load_acquire(&store->loans);
+}
+
+struct ckpt_outlook ckpt_pressure_look(const struct ckpt_store *store)
+{
+	/* Pairs with free_ready(). */
+	u32 frees = smp_load_acquire(&store->nr_frees);
+
+	return (struct ckpt_outlook) { .loans = loans(store), .frees = frees };
+}
+
+void ckpt_pressure_short_begin(struct ckpt_store *store)
+{
+	atomic_inc(&store->nr_short);
+}
+
+void ckpt_pressure_short_end(struct ckpt_store *store)
+{
+	if (atomic_dec_and_test(&store->nr_short))
+		wake_up_all(&store->loan_wait);
+}
+
+int ckpt_pressure_await(struct ckpt_store *store, const struct ckpt_outlook *then)
+{
+	struct ckpt_outlook now = ckpt_pressure_look(store);
+
+	if (!(then->loans & 1) && now.loans == then->loans && now.frees == then->frees)
+		return -ENOSPC;
+	return wait_event_timeout(store->loan_wait, !(loans(store) & 1), LOAN_JIFFIES) ?
+	       0 : -ENOSPC;
 }
 
 /* ---- states ---- */
@@ -309,6 +370,7 @@ void ckpt_pressure_init(struct ckpt_store *store)
 {
 	mutex_init(&store->pressure);
 	store->pressure_again = jiffies;
+	init_waitqueue_head(&store->loan_wait);
 	spin_lock_init(&store->waiting_lock);
 	bio_list_init(&store->waiting);
 	INIT_DELAYED_WORK(&store->give_up, do_give_up);

@@ -26,6 +26,32 @@ struct ckpt_target;
 int ckpt_pressure_relieve(struct ckpt_store *store);
 
 /*
+ * What merges take for a moment: the places that they make room in, and those that blocks are on
+ * their way to, before the old ones come back.  By the background worker alone, one loan at a time.
+ * The next one begins when those who have waited for the last have had their turn; sleeps.
+ */
+void ckpt_pressure_lend(struct ckpt_store *store);
+void ckpt_pressure_lent_back(struct ckpt_store *store);
+
+/* What has happened so far: who looks for space asks before he does. */
+struct ckpt_outlook {
+	u32 loans;			/* begun, and ended */
+	u32 frees;			/* how often something has come back */
+};
+
+struct ckpt_outlook ckpt_pressure_look(const struct ckpt_store *store);
+
+/* Somebody is short of space, and has his turn before the next loan; until he has some, or not. */
+void ckpt_pressure_short_begin(struct ckpt_store *store);
+void ckpt_pressure_short_end(struct ckpt_store *store);
+
+/*
+ * Nothing could be relieved.  0: something has come back since then, or was on loan and is back
+ * now, so it is worth another try; -ENOSPC when nothing has, or not in time.  Sleeps.
+ */
+int ckpt_pressure_await(struct ckpt_store *store, const struct ckpt_outlook *then);
+
+/*
  * A write of that table has found no space for good, -ENOSPC, or its volume may not take any more,
  * -EDQUOT: true if it has been put aside, and will be
  * tried again or end; false if it is to fail now.  May sleep.

@@ -7,6 +7,7 @@
 #include "free.h"
 #include "move.h"
 #include "pace.h"
+#include "pressure.h"
 #include "resolve.h"
 #include "store.h"
 #include "survey.h"
@@ -461,8 +462,10 @@ int ckpt_room_make(struct ckpt_store *store, struct ckpt_wants *wants)
 		return -ENOMEM;
 	room->store = store;
 	ckpt_pace_begin(store, &pace);
+	ckpt_pressure_lend(store);
 	moved = make(room, wants);
 	r = ckpt_free_repay(store);
+	ckpt_pressure_lent_back(store);
 	ckpt_pace_end(store, &pace);
 	kvfree(room);
 	return r ? r : moved;

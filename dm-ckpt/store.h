@@ -146,6 +146,10 @@ struct ckpt_store {
 	/* pressure.c */
 	struct mutex pressure;		/* one at a time */
 	unsigned long pressure_again;	/* jiffies; not before */
+	u32 loans;			/* begun and ended; by the background worker */
+	u32 nr_frees;			/* free.c; under freeing */
+	atomic_t nr_short;		/* who has found no space so far */
+	wait_queue_head_t loan_wait;	/* for the end of a loan, or for those */
 	enum ckpt_space_state space_state;
 	spinlock_t waiting_lock;	/* of the next three */
 	struct bio_list waiting;	/* for space */
