@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Two jobs on two CPUs against one: on one volume, and on a volume each."""
 
-import json
-import subprocess
-
 import machine
 import systems
 import target
@@ -13,16 +10,8 @@ MIB = 64
 
 def both(disks, rw, seconds):
     """A job for each of the disks at once; all their transfers in a second."""
-    jobs = [subprocess.Popen(
-        ['fio', '--name=job', '--filename=' + disk, '--rw=' + rw, '--bs=4k', '--size=%dm' % MIB,
-         '--ioengine=io_uring', '--iodepth=256', '--iodepth_batch_submit=128',
-         '--iodepth_batch_complete_min=128', '--registerfiles', '--fixedbufs', '--thread',
-         '--gtod_reduce=1', '--norandommap', '--direct=1', '--time_based',
-         '--runtime=%d' % seconds, '--output-format=json'],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) for disk in disks]
-    outs = [job.communicate()[0] for job in jobs]
-    direction = 'read' if 'read' in rw else 'write'
-    return sum(json.loads(out[out.index('{'):])['jobs'][0][direction]['iops'] for out in outs)
+    jobs = [target.start(disk, rw, '4k', MIB, seconds=seconds) for disk in disks]
+    return sum(target.rate(job, rw) for job in jobs)
 
 
 def volumes():
