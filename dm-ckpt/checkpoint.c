@@ -12,8 +12,12 @@
 #include "gc.h"
 #include "io.h"
 #include "names.h"
+#include "prepare.h"
 #include "target.h"
 #include "through.h"
+
+/* Leaves of 32 MiB that new heads have from the beginning, all heads of a group together. */
+#define HEAD_LEAVES	64u
 
 static const char *const kinds[CKPT_KINDS] = {
 	[CKPT_KIND_STANDARD] = "standard",
@@ -198,6 +202,10 @@ static int take(struct ckpt_store *store, const char *name, enum ckpt_kind kind,
 	if (!txn)
 		return -ENOMEM;
 	generate_random_uuid(uuid);
+	/* Here they hold up nobody. */
+	for (i = 0; i < nr; i++)
+		ckpt_prepare_head(store, parts[i].head, ckpt_volume_top(store, parts[i].volume),
+				  max(HEAD_LEAVES / nr, 1u));
 	/* Most of what an origin has to flush, it flushes before the gates close. */
 	for (i = 0, r = 0; i < nr && !r; i++)
 		r = flush_origin(store, &parts[i]);

@@ -160,6 +160,38 @@ int ckpt_prepare_write(struct ckpt_target *t, u64 sector, u32 nr)
 	return r;
 }
 
+/* Best effort: whoever finds no leaf has it made. */
+static void prepare_leaf(struct ckpt_layer *head, u64 index)
+{
+	struct ckpt_node *leaf = ckpt_node_get(&head->map, 0, index, true);
+
+	if (IS_ERR(leaf))
+		return;
+	ckpt_leaf_make_writable(leaf, head);
+	ckpt_node_put(leaf);
+}
+
+void ckpt_prepare_head(struct ckpt_store *store, struct ckpt_layer *head, struct ckpt_layer *old,
+		       unsigned int nr)
+{
+	struct ckpt_node *leaf;
+	u64 index = 0;
+
+	lockdep_assert_held(&store->admin);
+	if (old->base)
+		return;
+	down_read(&store->chain);
+	while (nr && (leaf = ckpt_node_next_cached(&old->map, index))) {
+		index = leaf->index + 1;
+		if (ckpt_leaf_w(leaf)) {
+			prepare_leaf(head, leaf->index);
+			nr--;
+		}
+		ckpt_node_put(leaf);
+	}
+	up_read(&store->chain);
+}
+
 int ckpt_prepare_zero(struct ckpt_target *t, struct bio *bio)
 {
 	u64 sector = bio->bi_iter.bi_sector, hole = 0;

@@ -18,6 +18,13 @@ int ckpt_prepare_read(struct ckpt_target *t, u64 sector);
 int ckpt_prepare_write(struct ckpt_target *t, u64 sector, u32 nr);
 
 /*
+ * Give a new @head, which nobody has yet, leaves where @old was written that are in memory, @nr at
+ * most: so that the first writes behind a checkpoint need not wait for them.  store->admin is held.
+ */
+void ckpt_prepare_head(struct ckpt_store *store, struct ckpt_layer *head, struct ckpt_layer *old,
+		       unsigned int nr);
+
+/*
  * Make the leaf at the front of a discard or write-zeroes ready for it.  Returns the sectors
  * where there is nothing to be zeroed, in this volume and below: those are done.
  */

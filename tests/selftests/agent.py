@@ -339,6 +339,15 @@ def do_fill(path, seed, offset='0', length=None):
     device.close()
 
 
+def do_nowait(path, seed, offset):
+    """Write a block, and fail instead of waiting."""
+    device = blk.Device(path)
+    try:
+        device.write(int(offset), blk.data(int(seed), int(offset), 4096), os.RWF_NOWAIT)
+    finally:
+        device.close()
+
+
 def do_fill_up(path, seed, offset='0', step='65536', length='65536'):
     """Write each step until there is no space or the end: how many, and why it ended."""
     device = blk.Device(path)

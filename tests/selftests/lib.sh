@@ -144,7 +144,7 @@ agent() {
 }
 
 for f in create load load_pieces resume suspend remove deferred clear info status table message pages \
-	remember unchanged mark log counted fill fill_up filled counters resize_loop loop_sectors holds same md5 flush discard zero damage patch_super guard beat devices clean io rename_btrfs; do
+	remember unchanged mark log counted fill nowait fill_up filled counters resize_loop loop_sectors holds same md5 flush discard zero damage patch_super guard beat devices clean io rename_btrfs; do
 	eval "$f() { agent $f \"\$@\"; }"
 done
 unset f
