@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A store that has just been opened is read front to back through 1, 16 or 64 layers of which each
+holds a random tenth of the blocks, with nothing of it in memory, against the same when all of it is.
+In the machine that counts: in the other one it is mostly the wake-up of a worker on another CPU."""
+
+import random
+
+import machine
+import systems
+from machine import agent
+
+COUNTING = True
+DEPTHS = 1, 16, 64
+GOAL = .8
+
+
+def measure(mib, depths):
+    disk = systems.Linear().create(mib)
+    linear = machine.scan(disk, mib)
+    machine.clean()
+    system = systems.Ckpt()
+    disk = system.create(mib)
+    done, blocks = 0, mib << 8
+    for depth in depths:
+        for i in range(done, depth):
+            system.checkpoint(i)
+            machine.scatter(disk, [b << 12 for b in random.Random(i).sample(
+                range(blocks), blocks // 10)])
+        done = depth
+        agent.do_remove('disk', machine.STORE)
+        machine.activate(systems.STORE, 'disk', mib)
+        yield depth, linear, machine.scan(disk, mib), machine.scan(disk, mib)
+    machine.clean()
+
+
+def run(bench):
+    mib, depths = (32, DEPTHS[:2]) if bench.quick else (128, DEPTHS)
+    machine.ram_disks(2, 1536 if mib == 128 else 512)
+    for depth, linear, cold, warm in measure(mib, depths):
+        bench.add('dm-ckpt', 'depth %d, cold scan' % depth, 'MiB/s', [cold], [warm], 'warm', GOAL)
+        bench.add('dm-ckpt', 'depth %d, scan' % depth, 'MiB/s', [warm], [linear], 'dm-linear')
