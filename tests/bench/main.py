@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""usage: main.py [--quick] [--repeat N] [--counting | --here] [--json FILE] [SCENARIO]...
+"""usage: main.py [--quick] [--repeat N] [--counting | --here] [--json FILE]
+       [--alone-after FILE] [SCENARIO]...
 
 Measure in the test machine, print a table, and leave the same as JSON. A scenario
 is a module in scenarios/ with a function run(bench), which calls bench.add(); those
@@ -83,13 +84,6 @@ def save(rows, path):
         f.write('\n')
 
 
-def load(path):
-    if not os.path.exists(path):
-        return []
-    with open(path) as f:
-        return json.load(f)
-
-
 def modules_of(folder):
     return [m.name for m in pkgutil.iter_modules([os.path.join(here, folder)])]
 
@@ -103,12 +97,14 @@ def main():
     parser = argparse.ArgumentParser(description='Measure dm-ckpt in the test machine.')
     parser.add_argument('--quick', action='store_true', help='less of everything')
     parser.add_argument('--repeat', type=int, metavar='N', help='so often (5, or 3 if quick)')
-    parser.add_argument('--json', metavar='FILE', help='add the rows to those in it')
+    parser.add_argument('--json', metavar='FILE', help='leave the rows there')
     parser.add_argument('--counting', action='store_true',
                         help='those that want a machine which counts instructions; else the others')
     parser.add_argument('--here', action='store_true',
                         help='those that need no test machine')
     parser.add_argument('scenario', nargs='*', help='of ' + ' '.join(names))
+    parser.add_argument('--alone-after', metavar='FILE',
+                        help='those that want the machine to themselves begin when there is one')
     args = parser.parse_args()
     if unknown := set(args.scenario) - set(names):
         parser.error('no such scenario: ' + ' '.join(sorted(unknown)))
@@ -116,15 +112,18 @@ def main():
     modules = load_modules('here' if args.here else 'scenarios')
     machine = None if args.here else importlib.import_module('machine')
     bench = Bench(args.quick, args.repeat)
-    before_us = load(args.json) if args.json else []
     broken = False
     line('scenario', 'system', 'metric', 'value', 'spread', 'unit', 'ratio', 'to', 'goal', 'met')
     for name in args.scenario or names:
         if name not in modules or getattr(modules[name], 'COUNTING', False) != args.counting:
             continue
-        begun = time.monotonic()
+        while args.alone_after and getattr(modules[name], 'ALONE', False) and \
+                not os.path.exists(args.alone_after):
+            time.sleep(1)
         before = len(bench.rows)
         bench.scenario = name.replace('_', ' ')
+        # For whoever has a clock: see tests/bench/run.
+        print('bench: begin ' + bench.scenario, file=sys.stderr, flush=True)
         try:
             modules[name].run(bench)
         except Exception:       # the others can still be measured
@@ -135,8 +134,8 @@ def main():
         # At once: whoever has seen enough may end it.
         table(bench.rows[before:])
         if args.json:
-            save(before_us + bench.rows, args.json)
-        print('bench: %s: %.0f s' % (bench.scenario, time.monotonic() - begun), file=sys.stderr)
+            save(bench.rows, args.json)
+        print('bench: end ' + bench.scenario, file=sys.stderr, flush=True)
     return broken
 
 

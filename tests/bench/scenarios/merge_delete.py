@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A checkpoint goes whose layer spans 1 TiB (256 GiB if quick), or 1 GiB, and whose child has
+"""A checkpoint goes whose layer spans 1 TiB (64 GiB if quick), or 1 GiB, and whose child has
 nothing: how long that takes must not depend on its size.  The layer has one block in each leaf of
 its map, so that the map, which is what there is to work on, is as large as if it were full."""
 
@@ -25,7 +25,7 @@ def delete(store, gib):
 
 def run(bench):
     store, = machine.ram_disks(1, 640)
-    gib = 256 if bench.quick else 1024
+    gib = 64 if bench.quick else 1024
     small, large = [], []
     for _ in range(bench.repeat):
         small.append(1000 * delete(store, 1))

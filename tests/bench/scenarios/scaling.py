@@ -5,6 +5,7 @@ import machine
 import systems
 import target
 
+ALONE = True
 MIB = 64
 
 
