@@ -129,18 +129,14 @@ static bool find_merge(struct ckpt_store *store, struct ckpt_layer *child, struc
 	       (!ckpt_gc_merges(child) || store->gc_full);
 }
 
-/*
- * Layers first, then the base; but when layers found no space, the base, which needs none.  Jobs
- * of the same kind take turns, so that one that cannot go on holds up no other.
- */
+/* Layers first, then the base; but when layers found no space, the base, which needs none. */
 static bool is_better(struct ckpt_store *store, const struct job *a, const struct job *b)
 {
 	if (!b->run)
 		return true;
-	if (a->state != b->state)
-		return (a->state < b->state) ^
-		       (store->gc_full && min(a->state, b->state) == CKPT_GC_LAYERS);
-	return a->layer->number > store->gc_after && b->layer->number <= store->gc_after;
+	return a->state != b->state &&
+	       (a->state < b->state) ^
+	       (store->gc_full && min(a->state, b->state) == CKPT_GC_LAYERS);
 }
 
 static void show_job(struct ckpt_store *store, const struct job *job)
@@ -157,6 +153,9 @@ static void show_job(struct ckpt_store *store, const struct job *job)
 static bool consider(struct ckpt_store *store, const struct job *job, struct job *best)
 {
 	if (job->state == CKPT_GC_BASE && !ckpt_base_ready(store, job->layer))
+		return true;
+	/* It has found no space, and so holds up no other. */
+	if (job->state >= CKPT_GC_LAYERS && job->layer->full_turn == store->gc_turn)
 		return true;
 	if (is_better(store, job, best))
 		*best = *job;
@@ -245,9 +244,13 @@ static int run_job(struct ckpt_store *store, const struct job *job)
 		store->gc_told = 0;
 		event(store);
 	}
-	store->gc_after = r == -ENOSPC ? layer : 0;
 	if (merge && (!r || r == -ENOSPC))
 		store->gc_full = r;
+	if (merge && r == -ENOSPC) {
+		job->layer->full_turn = store->gc_turn;
+		store->gc_waits = true;
+		return 0;
+	}
 	return r ? job_failed(store, job, r) : 0;
 }
 
@@ -282,7 +285,14 @@ static void do_gc(struct work_struct *work)
 		r = run_job(store, &job);
 	if (!r && store->gc_busy)
 		r = -EAGAIN;
+	else if (!r && store->gc_waits)
+		r = -ENOSPC;
 	rest(store, r);
+	/* Who has found no space is not asked again before all others have had their turn. */
+	if (r != -EAGAIN) {
+		store->gc_turn++;
+		store->gc_waits = false;
+	}
 	switch (r) {
 	case 0:
 		break;
@@ -293,6 +303,7 @@ static void do_gc(struct work_struct *work)
 		queue_delayed_work(store->bg_wq, &store->gc_work, BUSY_JIFFIES);
 		break;
 	case -ENOSPC:
+		full &= store->gc_full;
 		queue_delayed_work(store->bg_wq, &store->gc_work, until_space(store, full));
 		break;
 	default:
@@ -319,5 +330,7 @@ void ckpt_gc_stop(struct ckpt_store *store)
 void ckpt_gc_init(struct ckpt_store *store)
 {
 	INIT_DELAYED_WORK(&store->gc_work, do_gc);
+	/* Not that of layers of which nothing is known. */
+	store->gc_turn = 1;
 	init_waitqueue_head(&store->pace);
 }

@@ -172,7 +172,8 @@ struct ckpt_store {
 	struct delayed_work gc_work;
 	u32 from, into;			/* layers at work, for the status; 0: none */
 	enum ckpt_gc_state gc_state;
-	u32 gc_after;			/* the job of this layer's number has had its turn */
+	u32 gc_turn;			/* in which each merge may find no space once */
+	bool gc_waits;			/* some did */
 	bool gc_full;			/* the last merge of layers found no space */
 	u32 gc_busy;			/* a layer that has not come to rest yet */
 	u32 gc_told;			/* a merge from this layer has been announced */
