@@ -180,7 +180,7 @@ static bool into_mine(struct merge *m, struct move *move, const struct both *b)
 {
 	struct ckpt_leaf_write *w = move->pair->leaf->leaf->w;
 
-	if (!w->own[move->slot] &&
+	if (b->need & ~w->own[move->slot] &&
 	    ckpt_slot_claim(m->store, CKPT_SPACE_MERGE, move->pair->leaf, move->slot, b->need))
 		return false;
 	move->where = b->mine.where;
@@ -441,9 +441,8 @@ static void want_room(struct merge *m, struct pair *pair, unsigned int slot)
 	mine = hweight32(b.need) <= hweight32(lacks);
 	if (m->store->room_way == ROOM_MORE)
 		mine = !mine;
-	/* Where something is set aside already, no more is claimed. */
-	if (mine && !own)
-		ckpt_wants_add(&m->wants, b.mine.where, b.need);
+	if (mine)
+		ckpt_wants_add(&m->wants, b.mine.where, b.need & ~own);
 	else
 		ckpt_wants_add(&m->wants, b.theirs.where, lacks);
 }

@@ -26,25 +26,28 @@ void ckpt_move_end(struct ckpt_node *leaf, unsigned int slot)
 	spin_unlock_irqrestore(&leaf->lock, flags);
 }
 
-/* Free places of the slot's window: those of @wanted, and then all others; or none. */
-static int claim(struct ckpt_store *store, enum ckpt_space_user user, const struct ckpt_state *s,
+/*
+ * Free places of the window at @where, of which it has those of @sure: those of @wanted, and then
+ * all others; or none.
+ */
+static int claim(struct ckpt_store *store, enum ckpt_space_user user, u64 where, u32 sure,
 		 u32 wanted, u32 *got)
 {
 	const struct ckpt_geometry *g = &store->geometry;
-	u32 others = ~(wanted | ckpt_whole_units(g, s->present)), more = 0;
+	u32 others = ~(wanted | sure), more = 0;
 	int r;
 
-	r = ckpt_space_claim(store, user, s->where, wanted, got);
+	r = ckpt_space_claim(store, user, where, wanted, got);
 	if (r)
 		return r;
 	if (wanted & ~*got) {
 		/* The slot must move, for which there may be no space but this. */
-		ckpt_free_mask(store, s->where, ckpt_unit_mask(g, *got), 0);
+		ckpt_free_mask(store, where, ckpt_unit_mask(g, *got), 0);
 		*got = 0;
 		return 0;
 	}
 	if (!READ_ONCE(store->space.scarce))
-		r = ckpt_space_claim(store, CKPT_SPACE_DATA, s->where, others, &more);
+		r = ckpt_space_claim(store, CKPT_SPACE_DATA, where, others, &more);
 	*got |= more;
 	return r;
 }
@@ -54,13 +57,15 @@ int ckpt_slot_claim(struct ckpt_store *store, enum ckpt_space_user user, struct 
 {
 	struct ckpt_state s = ckpt_leaf_state(leaf, slot);
 	struct ckpt_leaf_write *w = leaf->leaf->w;
-	u32 sure = ckpt_whole_units(&store->geometry, s.present), got;
+	u32 had = READ_ONCE(w->own[slot]), got;
+	u32 sure = had | ckpt_whole_units(&store->geometry, s.present);
 	unsigned long flags;
 	int r;
 
-	r = claim(store, user, &s, ckpt_whole_units(&store->geometry, wanted) & ~sure, &got);
+	r = claim(store, user, s.where, sure,
+		  ckpt_whole_units(&store->geometry, wanted) & ~sure, &got);
 	spin_lock_irqsave(&leaf->lock, flags);
-	if (!r && !w->own[slot] && le64_to_cpu(w->live[slot].where) == s.where) {
+	if (!r && w->own[slot] == had && le64_to_cpu(w->live[slot].where) == s.where) {
 		w->own[slot] = sure | got;
 		got = 0;
 	}

@@ -33,8 +33,9 @@ void ckpt_move_end(struct ckpt_node *leaf, unsigned int slot);
 
 /*
  * A slot that was read from disk has a place, but which of its holes nobody else has taken since
- * is not known: take those of the blocks @wanted, if they are free, and with them others that
- * are; if not, none, as the slot must move then.  Sleeps; -EIO.
+ * is not known, and one whose window was cut short may have more of it by now: take those of the
+ * blocks @wanted, if they are free, and with them others that are; if not, none, as the slot must
+ * move then.  Sleeps; -EIO.
  */
 int ckpt_slot_claim(struct ckpt_store *store, enum ckpt_space_user user, struct ckpt_node *leaf,
 		    unsigned int slot, u32 wanted);
