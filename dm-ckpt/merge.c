@@ -19,9 +19,8 @@
 #define MOVES	256u
 #define MOVES_MAX (MOVES + CKPT_FANOUT)
 
-/* Ways to choose where room is made; those behind the second one are alike. */
-#define ROOM_MORE	1u
-#define ROOM_WAYS	8u
+/* Times that room is made in vain before it is tried more seldom. */
+#define ROOM_TURNS	8u
 
 /* A leaf that both layers have. */
 struct pair {
@@ -415,36 +414,31 @@ static bool take_stuck(struct merge *m)
 	return any;
 }
 
-/*
- * There is no place for the merged slot.  Wanted is one of the two windows that it has, where fewer
- * places are missing or where more are, or else another one where little is in the way: in turn, as
- * what is there may be something that cannot go.
- */
+static void add_want(struct merge *m, const struct ckpt_want *want)
+{
+	if (m->wants.nr < CKPT_WANTS)
+		m->wants.want[m->wants.nr++] = *want;
+}
+
+/* There is no place for the merged slot: one of the two windows that it has is best, or any. */
 static void want_room(struct merge *m, struct pair *pair, unsigned int slot)
 {
+	const struct ckpt_geometry *g = &m->store->geometry;
 	unsigned long flags;
 	struct both b;
-	u32 lacks, own;
-	bool mine;
+	u32 own;
 
 	spin_lock_irqsave(&pair->leaf->lock, flags);
 	look_at(m, pair, slot, &b);
 	own = pair->leaf->leaf->w->own[slot];
 	spin_unlock_irqrestore(&pair->leaf->lock, flags);
-	if (!b.need || !b.mine.present)
-		return;
-	if (m->store->room_way > ROOM_MORE) {
-		ckpt_wants_add(&m->wants, 0, b.mine.present | b.need);
-		return;
-	}
-	lacks = b.mine.present & ~ckpt_whole_units(&m->store->geometry, b.theirs.present);
-	mine = hweight32(b.need) <= hweight32(lacks);
-	if (m->store->room_way == ROOM_MORE)
-		mine = !mine;
-	if (mine)
-		ckpt_wants_add(&m->wants, b.mine.where, b.need & ~own);
-	else
-		ckpt_wants_add(&m->wants, b.theirs.where, lacks);
+	if (b.need && b.mine.present)
+		add_want(m, &(struct ckpt_want){
+			.units = ckpt_unit_mask(g, b.mine.present | b.need),
+			.home = { b.mine.where, b.theirs.where },
+			.has = { ckpt_unit_mask(g, b.mine.present | own),
+				 ckpt_unit_mask(g, b.theirs.present) },
+		});
 }
 
 /* None of the hard slots that are left in the batch has found a place. */
@@ -645,20 +639,32 @@ static int close_gap(struct merge *m)
 	return r;
 }
 
-/*
- * The window that a slot has left for a spare one may become one itself: who is in it besides had
- * room in what the slot left, and so has few blocks.  It has all places wanted, so it is not always
- * tried.
- */
+/* A spare window has all places wanted, so it is not always tried. */
 static void want_spare(struct merge *m)
 {
-	if (m->store->room_way & 1 && ckpt_space_lacks_spares(m->store))
-		ckpt_wants_add(&m->wants, 0, ~0u);
+	if (m->store->room_fails & 1 && ckpt_space_lacks_spares(m->store))
+		add_want(m, &(struct ckpt_want){
+			.units = ckpt_unit_mask(&m->store->geometry, ~0u),
+		});
+}
+
+/* Look for room about a window that one of them has, and else in the next stretch, in turn. */
+static int look_for_room(struct merge *m)
+{
+	struct ckpt_store *store = m->store;
+	unsigned int turn = store->room_fails;
+	const struct ckpt_want *want = &m->wants.want[turn / 4 % m->wants.nr];
+	u64 about = want->home[turn / 2 % 2] >> CKPT_UNIT_SHIFT;
+
+	if (turn & 1 || !about)
+		return ckpt_room_make(store, &m->wants, &store->room_cursor);
+	about = round_down(about, CKPT_REPACK_UNITS);
+	return ckpt_room_make(store, &m->wants, &about);
 }
 
 /*
- * A way that helps is gone on with, and else comes the next.  When none did, which the walk over
- * all leaves is not worth, it is tried more and more seldom.
+ * When it has not helped a few times, which the walk over all leaves is not worth, it is tried more
+ * and more seldom.
  */
 static int make_room(struct merge *m)
 {
@@ -671,13 +677,14 @@ static int make_room(struct merge *m)
 	else if (store->room_fails && time_before(jiffies, store->room_again))
 		return -ENOSPC;
 	want_spare(m);
-	r = ckpt_room_make(store, &m->wants);
+	/* Somebody was at all of them. */
+	if (!m->wants.nr)
+		return -EAGAIN;
+	r = look_for_room(m);
 	if (r < 0)
 		return r;
 	/* Whether this is a help the next call sees, which has its wants already. */
-	if (!r || store->room_fails)
-		store->room_way = (store->room_way + 1) % ROOM_WAYS;
-	turns = store->room_fails++ / ROOM_WAYS;
+	turns = store->room_fails++ / ROOM_TURNS;
 	store->room_again = jiffies + (turns ? HZ << min(turns, 6u) : 0);
 	return turns && !r ? -ENOSPC : -EAGAIN;
 }

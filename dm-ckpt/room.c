@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <linux/hash.h>
 #include <linux/slab.h>
 
 #include "copy.h"
@@ -10,152 +9,67 @@
 #include "pressure.h"
 #include "resolve.h"
 #include "store.h"
-#include "survey.h"
 
 /* Slots that are moved with one drain and one commit. */
-#define BATCH	256u
-/* Places that are looked for with one survey; each takes a look at all of the stretch. */
-#define PLACES	32u
-#define HINT_BITS 12
-/* Room is made for those that are in the way and fit nowhere, and so on, so often. */
-#define DEPTH	3u
+#define BATCH	CKPT_REPACK_MOVES
 
-/* A slot that is in the way. */
+/* Whose slot a number of the plan is. */
+struct owner {
+	struct ckpt_layer *layer;
+	u64 index;			/* of the leaf */
+	unsigned int slot;
+};
+
+/* A slot that is moved. */
 struct occupant {
 	struct ckpt_layer *layer;
 	struct ckpt_node *leaf;
 	unsigned int slot;
-	bool placed;
+	struct ckpt_repack_move move;
 	u64 where;			/* its new place */
 	u32 own;			/* and what is set aside there */
+	bool placed;			/* it is the slot's */
+	bool again;			/* it is not free yet */
 };
 
 struct room {
 	struct ckpt_store *store;
-	struct ckpt_wants *wants;
-	/* Stretches of the store, each as long as a window, that a wanted window touches. */
-	DECLARE_BITMAP(hint, 1 << HINT_BITS);
-	struct ckpt_survey survey;
-	/* Places for those that are in the way and fit nowhere, and for those in their way, ... */
-	unsigned int depth;
-	struct ckpt_wants others[DEPTH];
 	unsigned int nr;
 	struct occupant occupant[BATCH];
+	struct owner owner[CKPT_REPACK_UNITS];
+	struct ckpt_repack repack;
 };
 
-typedef void look_fn(struct room *room, struct ckpt_layer *layer, struct ckpt_node *leaf);
-
-/* ---- what is wanted ---- */
-
-/* A window need not be aligned to a stretch, so it may touch the next one too. */
-static unsigned int hint_of(const struct room *room, u64 where, unsigned int next)
-{
-	return hash_64((where >> room->store->geometry.cluster_shift) + next, HINT_BITS);
-}
-
-/* Set aside what is free of the wanted places already, so that nobody is moved there. */
-static int claim_wanted(struct room *room)
-{
-	unsigned int i;
-	int r = 0;
-
-	ckpt_space_drop_stock(room->store);
-	for (i = 0; !r && i < room->wants->nr; i++) {
-		struct ckpt_want *want = &room->wants->want[i];
-
-		__set_bit(hint_of(room, want->where, 0), room->hint);
-		__set_bit(hint_of(room, want->where, 1), room->hint);
-		r = ckpt_space_claim(room->store, CKPT_SPACE_MERGE, want->where, want->blocks,
-				     &want->got);
-	}
-	return r;
-}
-
-static void unclaim(struct room *room, struct ckpt_wants *wants)
-{
-	unsigned int i;
-
-	for (i = 0; i < wants->nr; i++) {
-		struct ckpt_want *want = &wants->want[i];
-
-		ckpt_free_mask(room->store, want->where,
-			       ckpt_unit_mask(&room->store->geometry, want->got), 0);
-		want->got = 0;
-	}
-}
-
-/* Do two masks have a bit in common when one is shifted by @off to the other? */
-static bool overlap(u32 mask, u32 other, s64 off)
-{
-	if (off >= CKPT_CLUSTER_BLOCKS || off <= -(s64)CKPT_CLUSTER_BLOCKS)
-		return false;
-	return off >= 0 ? (u64)mask << off & other : (u64)other << -off & mask;
-}
-
-/*
- * Do blocks of the window at @where touch wanted places?  A large block need not be aligned to its
- * own size, and then touches two of another window.
- */
-static bool touches(const struct ckpt_geometry *g, u64 where, u32 blocks,
-		    const struct ckpt_want *want)
-{
-	u32 shift = ckpt_unit_mask_shift(g), mask = ckpt_unit_mask(g, blocks);
-	u32 wanted = ckpt_unit_mask(g, want->blocks);
-	s64 off = (s64)where - (s64)want->where;
-
-	return overlap(mask, wanted, off >> shift) ||
-	       (off & ((1 << shift) - 1) && overlap(mask, wanted, (off >> shift) + 1));
-}
-
-static bool is_wanted(const struct room *room, u64 where, u32 blocks)
-{
-	unsigned int i;
-
-	if (!test_bit(hint_of(room, where, 0), room->hint) &&
-	    !test_bit(hint_of(room, where, 1), room->hint))
-		return false;
-	for (i = 0; i < room->wants->nr; i++)
-		if (touches(&room->store->geometry, where, blocks, &room->wants->want[i]))
-			return true;
-	return false;
-}
-
-/* ---- who is in the way ---- */
-
-static void add_occupant(struct room *room, struct ckpt_layer *layer, struct ckpt_node *leaf,
-			 unsigned int slot)
-{
-	struct occupant *o = &room->occupant[room->nr++];
-
-	refcount_inc(&leaf->refs);
-	o->layer = layer;
-	o->leaf = leaf;
-	o->slot = slot;
-	o->placed = false;
-}
+/* ---- who is where ---- */
 
 /* What is set aside for a slot is in the way as well.  Nobody else takes a live side away. */
-static void look_in_leaf(struct room *room, struct ckpt_layer *layer, struct ckpt_node *leaf)
+static void note_leaf(struct room *room, struct ckpt_layer *layer, struct ckpt_node *leaf)
 {
+	const struct ckpt_geometry *g = &room->store->geometry;
 	const struct ckpt_leaf_write *w = ckpt_leaf_w(leaf);
 	unsigned int slot;
 
-	for (slot = 0; slot < CKPT_FANOUT && room->nr < BATCH; slot++) {
+	for (slot = 0; slot < CKPT_FANOUT; slot++) {
 		u32 own = w ? READ_ONCE(w->own[slot]) : 0;
 		struct ckpt_state s = ckpt_leaf_look(leaf, slot);
+		int number = -1;
 
-		if (s.present && is_wanted(room, s.where, s.present | own))
-			add_occupant(room, layer, leaf, slot);
+		if (s.present)
+			number = ckpt_repack_note_slot(&room->repack, s.where,
+						       ckpt_unit_mask(g, s.present | own),
+						       ckpt_unit_mask(g, s.present));
+		if (number >= 0)
+			room->owner[number] = (struct owner){ layer, leaf->index, slot };
 	}
 }
 
-static int look_in_layer(struct room *room, struct ckpt_layer *layer, look_fn *look)
+static int note_layer(struct room *room, struct ckpt_layer *layer)
 {
 	struct ckpt_node *leaf;
 	u64 index, from = 0;
 	int r;
 
-	while (room->nr < BATCH) {
+	for (;;) {
 		if (!ckpt_pace_may_run(room->store))
 			return -EINTR;
 		r = ckpt_node_next_index(&layer->map, 0, from, &index);
@@ -167,11 +81,10 @@ static int look_in_layer(struct room *room, struct ckpt_layer *layer, look_fn *l
 			return PTR_ERR(leaf);
 		if (!leaf)
 			continue;
-		look(room, layer, leaf);
+		note_leaf(room, layer, leaf);
 		ckpt_node_put(leaf);
 		cond_resched();
 	}
-	return 0;
 }
 
 /* Only the background worker frees layers, so one that it has found stays. */
@@ -190,113 +103,87 @@ static struct ckpt_layer *next_layer(struct ckpt_store *store, unsigned long *nu
 	return layer;
 }
 
-static int look_around(struct room *room, look_fn *look)
+static int look_around(struct room *room, u64 *cursor)
 {
 	struct ckpt_layer *layer;
 	unsigned long number = 0;
-	int r = 0;
+	int r;
 
-	while (!r && room->nr < BATCH && (layer = next_layer(room->store, &number)))
-		r = look_in_layer(room, layer, look);
+	ckpt_space_drop_stock(room->store);
+	r = ckpt_space_survey(room->store, cursor, &room->repack);
+	while (!r && (layer = next_layer(room->store, &number)))
+		r = note_layer(room, layer);
 	return r;
 }
 
-/* ---- where the least is in the way ---- */
-
-static void survey_leaf(struct room *room, struct ckpt_layer *layer, struct ckpt_node *leaf)
-{
-	const struct ckpt_geometry *g = &room->store->geometry;
-	const struct ckpt_leaf_write *w = ckpt_leaf_w(leaf);
-	unsigned int slot;
-
-	for (slot = 0; slot < CKPT_FANOUT; slot++) {
-		u32 own = w ? READ_ONCE(w->own[slot]) : 0;
-		struct ckpt_state s = ckpt_leaf_look(leaf, slot);
-
-		if (s.present)
-			ckpt_survey_note_mask(&room->survey, g, s.where,
-					      ckpt_unit_mask(g, s.present | own),
-					      hweight32(s.present));
-	}
-}
-
-/* Those that may be anywhere get a window, or are forgotten. */
-static void place_wanted(struct room *room)
-{
-	const struct ckpt_geometry *g = &room->store->geometry;
-	struct ckpt_wants *wants = room->wants;
-	unsigned int i, nr = 0, places = 0;
-
-	for (i = 0; i < wants->nr; i++) {
-		struct ckpt_want *want = &wants->want[i];
-		u32 units = ckpt_unit_mask(g, want->blocks);
-
-		if (want->where || (places++ < PLACES &&
-				    ckpt_survey_place(&room->survey, g, units, &want->where)))
-			wants->want[nr++] = *want;
-		cond_resched();
-	}
-	wants->nr = nr;
-}
-
-static bool any_anywhere(const struct ckpt_wants *wants)
+/* What takes long to find no room does not always come first. */
+static void plan(struct room *room, const struct ckpt_wants *wants)
 {
 	unsigned int i;
 
-	for (i = 0; i < wants->nr; i++)
-		if (!wants->want[i].where)
-			return true;
-	return false;
-}
+	for (i = 0; i < wants->nr && ckpt_pace_may_run(room->store); i++) {
+		unsigned int n = (i + room->store->room_fails) % wants->nr;
 
-static int find_places(struct room *room)
-{
-	int r;
-
-	if (!any_anywhere(room->wants))
-		return 0;
-	ckpt_space_drop_stock(room->store);
-	r = ckpt_space_survey(room->store, &room->store->room_cursor, &room->survey) ?:
-	    look_around(room, survey_leaf);
-	if (!r)
-		place_wanted(room);
-	return r;
+		ckpt_repack_plan(&room->repack, &wants->want[n]);
+		cond_resched();
+	}
 }
 
 /* ---- moving them ---- */
 
-static bool begin(struct occupant *o)
+/* Writes to a slot wait after this, unless somebody is at it. */
+static bool begin(struct room *room, const struct ckpt_repack_move *move, struct occupant *o)
 {
-	bool mine;
+	const struct owner *owner = &room->owner[move->slot];
+	struct ckpt_node *leaf = ckpt_node_get(&owner->layer->map, 0, owner->index, false);
 
-	ckpt_leaf_make_writable(o->leaf, o->layer);
+	if (IS_ERR_OR_NULL(leaf))
+		return false;
+	*o = (struct occupant){ .layer = owner->layer, .leaf = leaf, .slot = owner->slot,
+				.move = *move, .where = ckpt_repack_where(&room->repack, move) };
+	ckpt_leaf_make_writable(leaf, o->layer);
 	/* A frozen one has a live side again, to be settled before it is merged. */
 	o->layer->settled = false;
-	mine = ckpt_move_begin(o->leaf, o->slot);
-	if (mine && READ_ONCE(o->leaf->leaf->w->drops)) {
-		ckpt_move_end(o->leaf, o->slot);
-		mine = false;
+	if (ckpt_move_begin(leaf, o->slot)) {
+		if (!READ_ONCE(leaf->leaf->w->drops))
+			return true;
+		ckpt_move_end(leaf, o->slot);
 	}
-	return mine;
+	ckpt_node_put(leaf);
+	return false;
 }
 
 static void begin_all(struct room *room)
 {
-	unsigned int i, nr = 0;
+	unsigned int i;
 
-	for (i = 0; i < room->nr; i++) {
-		if (begin(&room->occupant[i]))
-			room->occupant[nr++] = room->occupant[i];
-		else
-			ckpt_node_put(room->occupant[i].leaf);
-	}
-	room->nr = nr;
+	for (i = 0; i < room->repack.nr_moves; i++)
+		if (begin(room, &room->repack.move[i], &room->occupant[room->nr]))
+			room->nr++;
+	room->repack.nr_moves = 0;
 }
 
 /* Nobody changes these slots now. */
 static struct ckpt_state state_of(const struct occupant *o)
 {
 	return ckpt_slot_decode(&o->leaf->leaf->w->live[o->slot]);
+}
+
+/* Its new place, if all of that is free, and nobody has moved it since it was looked at. */
+static int claim(struct room *room, struct occupant *o, const struct ckpt_state *s)
+{
+	const struct ckpt_geometry *g = &room->store->geometry;
+	int r;
+
+	if (!s->present || s->where != ckpt_repack_from(&room->repack, &o->move))
+		return 0;
+	r = ckpt_space_claim(room->store, CKPT_SPACE_MERGE, o->where,
+			     ckpt_whole_units(g, s->present), &o->own);
+	o->placed = !r && !(s->present & ~o->own);
+	o->again = !o->placed;
+	if (o->again)
+		ckpt_free_mask(room->store, o->where, ckpt_unit_mask(g, o->own), 0);
+	return r;
 }
 
 static int copy_all(struct room *room)
@@ -310,17 +197,9 @@ static int copy_all(struct room *room)
 		struct occupant *o = &room->occupant[i];
 		struct ckpt_state s = state_of(o);
 
-		if (!s.present)
-			continue;
-		r = ckpt_move_window(room->store, CKPT_SPACE_MERGE, s.present, &o->where, &o->own);
-		o->placed = !r;
+		r = claim(room, o, &s);
 		if (o->placed)
 			ckpt_copies_add_blocks(&copies, s.where, o->where, s.present);
-		if (r == -ENOSPC) {
-			if (room->depth < DEPTH)
-				ckpt_wants_add(&room->others[room->depth], 0, s.present);
-			r = 0;
-		}
 	}
 	r = ckpt_copies_wait(&copies) ?: r;
 	WRITE_ONCE(room->store->data_written, true);
@@ -363,8 +242,11 @@ static void finish(struct room *room, struct occupant *o)
 	atomic64_add(ckpt_blocks_units(&store->geometry, present), &store->copied);
 }
 
-/* How many were moved, or an error; all occupants are let go. */
-static int move_all(struct room *room)
+/*
+ * All whose new places are free; the others are still to be moved.  How many, or an error; all are
+ * let go.
+ */
+static int move_some(struct room *room)
 {
 	unsigned int i, moved = 0;
 	int r;
@@ -384,6 +266,8 @@ static int move_all(struct room *room)
 		} else if (o->placed) {
 			ckpt_free_mask(room->store, o->where,
 				       ckpt_unit_mask(&room->store->geometry, o->own), 0);
+		} else if (o->again) {
+			room->repack.move[room->repack.nr_moves++] = o->move;
 		}
 		ckpt_move_end(o->leaf, o->slot);
 		ckpt_node_put(o->leaf);
@@ -392,81 +276,38 @@ static int move_all(struct room *room)
 	return r ? r : (int)moved;
 }
 
-static void let_go(struct room *room)
+/* What has been left is free with a commit, and then those go there who waited for it. */
+static int move_all(struct room *room)
 {
-	while (room->nr)
-		ckpt_node_put(room->occupant[--room->nr].leaf);
+	int all = 0, moved, r;
+
+	do {
+		moved = move_some(room);
+		all += max(moved, 0);
+		r = ckpt_free_repay(room->store) ?: min(moved, 0);
+	} while (!r && moved && room->repack.nr_moves && ckpt_pace_may_run(room->store));
+	return r ? r : all;
 }
 
-/* Whoever is in a wanted place goes where it fits.  How many were moved, or an error. */
-static int clear_wanted(struct room *room)
-{
-	int r = look_around(room, look_in_leaf);
-
-	if (r) {
-		let_go(room);
-		return r;
-	}
-	return move_all(room);
-}
-
-/* What is free of the wanted places is claimed afterwards, also after an error. */
-static int want(struct room *room, struct ckpt_wants *wants)
-{
-	int r;
-
-	room->wants = wants;
-	r = find_places(room);
-	return r ? r : claim_wanted(room) ?: clear_wanted(room);
-}
-
-static int make(struct room *room, struct ckpt_wants *wants);
-
-/* Room for those that fitted nowhere, which is free with a commit, and then they go there. */
-static int make_for_others(struct room *room)
-{
-	struct ckpt_wants *wants = room->wants, *others = &room->others[room->depth];
-	int moved, r;
-
-	room->depth++;
-	moved = make(room, others);
-	room->depth--;
-	room->wants = wants;
-	others->nr = 0;
-	if (moved <= 0)
-		return moved;
-	r = ckpt_commit(room->store);
-	ckpt_free_now(room->store);
-	r = r ? r : clear_wanted(room);
-	return r < 0 ? r : moved + r;
-}
-
-/* As deep as it may go. */
-static int make(struct room *room, struct ckpt_wants *wants)
-{
-	int moved = want(room, wants), more = 0;
-
-	if (moved >= 0 && room->depth < DEPTH && room->others[room->depth].nr)
-		more = make_for_others(room);
-	unclaim(room, wants);
-	return min(moved, 0) ?: min(more, 0) ?: moved + more;
-}
-
-int ckpt_room_make(struct ckpt_store *store, struct ckpt_wants *wants)
+int ckpt_room_make(struct ckpt_store *store, const struct ckpt_wants *wants, u64 *cursor)
 {
 	struct room *room = kvzalloc(sizeof(*room), GFP_NOIO);
 	struct ckpt_pace pace;
-	int moved, r;
+	int r;
 
 	if (!room)
 		return -ENOMEM;
 	room->store = store;
 	ckpt_pace_begin(store, &pace);
-	ckpt_pressure_lend(store);
-	moved = make(room, wants);
-	r = ckpt_free_repay(store);
-	ckpt_pressure_lent_back(store);
+	r = look_around(room, cursor);
+	if (!r)
+		plan(room, wants);
+	if (!r && room->repack.nr_moves) {
+		ckpt_pressure_lend(store);
+		r = move_all(room);
+		ckpt_pressure_lent_back(store);
+	}
 	ckpt_pace_end(store, &pace);
 	kvfree(room);
-	return r ? r : moved;
+	return r;
 }

@@ -2,9 +2,9 @@
 #define pr_fmt(fmt) "device-mapper: ckpt: " fmt
 
 #include "free.h"
+#include "repack.h"
 #include "spacebits.h"
 #include "store.h"
-#include "survey.h"
 #include "writeback.h"
 
 /* Units that a refill sets aside at the most: 16 MiB, which map() then hands out. */
@@ -669,7 +669,7 @@ int ckpt_space_fit(struct ckpt_store *store, enum ckpt_space_user user, u32 bloc
 	return r;
 }
 
-int ckpt_space_survey(struct ckpt_store *store, u64 *cursor, struct ckpt_survey *survey)
+int ckpt_space_survey(struct ckpt_store *store, u64 *cursor, struct ckpt_repack *repack)
 {
 	struct ckpt_space *space = &store->space;
 	u32 from, to, first, nr;
@@ -681,16 +681,15 @@ int ckpt_space_survey(struct ckpt_store *store, u64 *cursor, struct ckpt_survey 
 		*cursor = ckpt_first_free_unit(&store->geometry);
 	index = *cursor / CKPT_SPACE_LEAF_UNITS;
 	from = *cursor % CKPT_SPACE_LEAF_UNITS;
-	to = min(from + CKPT_SURVEY_UNITS, leaf_end(store, index));
-	ckpt_survey_begin(survey, *cursor, to - from);
+	to = min(from + CKPT_REPACK_UNITS, leaf_end(store, index));
+	ckpt_repack_begin(repack, &store->geometry, *cursor, to - from, store->room_fails);
 	*cursor += to - from;
 	leaf = ckpt_node_get(&space->tree, 0, index, true);
 	if (IS_ERR(leaf))
 		return PTR_ERR(leaf);
 	spin_lock_irq(&space->lock);
 	for (; (nr = ckpt_bits_find(leaf->live, from, to, to, &first)); from = first + nr)
-		ckpt_survey_note(survey, index * CKPT_SPACE_LEAF_UNITS + first, nr,
-				 CKPT_SURVEY_FREE);
+		ckpt_repack_note_free(repack, index * CKPT_SPACE_LEAF_UNITS + first, nr);
 	spin_unlock_irq(&space->lock);
 	ckpt_node_put(leaf);
 	return 0;

@@ -25,7 +25,7 @@
 
 #include "node.h"
 
-struct ckpt_survey;
+struct ckpt_repack;
 
 #define CKPT_STOCK_RUNS 128
 #define CKPT_SPARES 256
@@ -110,7 +110,7 @@ unsigned int ckpt_space_lacks_spares(const struct ckpt_store *store);
  * What is free in the next stretch of the store from *@cursor on, in units, which moves on; all
  * else may have to stay.  Nothing is set aside.  Sleeps; -EIO.
  */
-int ckpt_space_survey(struct ckpt_store *store, u64 *cursor, struct ckpt_survey *survey);
+int ckpt_space_survey(struct ckpt_store *store, u64 *cursor, struct ckpt_repack *repack);
 
 /* Has a merge borrowed anything?  And all of it is back. */
 bool ckpt_space_borrowed(const struct ckpt_store *store);

@@ -179,7 +179,6 @@ struct ckpt_store {
 	u32 gc_told;			/* a merge from this layer has been announced */
 
 	/* merge.c */
-	unsigned int room_way;		/* how room was made last */
 	unsigned int room_fails;	/* times of making room since that helped last */
 	unsigned long room_again;	/* jiffies, not before */
 	u64 room_cursor;		/* units, where room was looked for last */
