@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/sched.h>
 #include <linux/string.h>
 
 #include "repack.h"
@@ -231,6 +232,8 @@ static bool evict(struct ckpt_repack *repack, u32 slot, u32 depth)
 		return false;
 	repack->looks--;
 	repack->looks_left--;
+	/* A look goes through some ten thousand units. */
+	cond_resched();
 	nr = find(repack, s->needs, c, depth == 1 ? BEST_THEN : 1);
 	for (i = 0; i < nr; i++) {
 		u32 nr_undo = repack->nr_undo, nr_moves = repack->nr_moves;

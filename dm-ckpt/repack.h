@@ -6,7 +6,7 @@
  * are free.  Who is in the way may fit elsewhere, or would if somebody else went: a chain of
  * evictions, as in cuckoo hashing, but with several who go for each one that comes.  It is looked
  * for depth first, from the windows on where it is likely to be short, and not for long.  Pure
- * functions, any context.
+ * functions; a plan lets others run, all else is for any context.
  */
 #ifndef CKPT_REPACK_H
 #define CKPT_REPACK_H
