@@ -3,8 +3,6 @@
 holds a random tenth of the blocks, with nothing of it in memory, against the same when all of it is.
 In the machine that counts: in the other one it is mostly the wake-up of a worker on another CPU."""
 
-import random
-
 import machine
 import systems
 from machine import agent
@@ -20,12 +18,9 @@ def measure(mib, depths):
     machine.clean()
     system = systems.Ckpt()
     disk = system.create(mib)
-    done, blocks = 0, mib << 8
+    done = 0
     for depth in depths:
-        for i in range(done, depth):
-            system.checkpoint(i)
-            machine.scatter(disk, [b << 12 for b in random.Random(i).sample(
-                range(blocks), blocks // 10)])
+        system.layers(done, depth, mib)
         done = depth
         agent.do_remove('disk', machine.STORE)
         machine.activate(systems.STORE, 'disk', mib)

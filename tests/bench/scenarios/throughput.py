@@ -129,12 +129,8 @@ def chain(seconds, repeat, depths=DEPTHS):
     system = systems.Ckpt()
     disk = system.create(DEPTH_MIB)
     done, found = 0, {}
-    blocks = DEPTH_MIB << 8
     for depth in depths:
-        for i in range(done, depth):
-            system.checkpoint(i)
-            machine.scatter(disk, [b << 12 for b in random.Random(i).sample(
-                range(blocks), blocks // 10)])
+        system.layers(done, depth, DEPTH_MIB)
         done = depth
         for _ in range(repeat):
             reads_through(depth, disk, seconds, found)
