@@ -36,7 +36,7 @@ static int settle(struct ckpt_store *store, struct ckpt_layer *layer, struct ckp
 		ckpt_node_put(leaf);
 	}
 	if (!r)
-		layer->settled = true;
+		WRITE_ONCE(layer->settled, true);
 	return r;
 }
 

@@ -517,7 +517,7 @@ static int merge_leaf(struct merge *m, u64 index)
 		return PTR_ERR(pair->leaf);
 	}
 	/* It gets a live side, also when the child is frozen. */
-	m->child->settled = false;
+	WRITE_ONCE(m->child->settled, false);
 	m->child->stale = true;
 	ckpt_leaf_make_writable(pair->leaf, m->child);
 	m->nr_pairs++;

@@ -629,7 +629,7 @@ int ckpt_merge_base(struct ckpt_store *store, struct ckpt_layer *base, struct ck
 	d->base = base;
 	d->layer = layer;
 	d->limit = BATCH_MIN;
-	layer->settled = false;
+	WRITE_ONCE(layer->settled, false);
 	r = merge_into_base(d);
 	kvfree(d);
 	return r;

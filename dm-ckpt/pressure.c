@@ -41,8 +41,17 @@ static void give_back_tree(struct ckpt_tree *map)
 	}
 }
 
+/*
+ * A head, or a layer that was frozen or has had blocks dropped, and of which the background worker
+ * has not taken what is set aside: that is busy with a merge perhaps, for long.
+ */
+static bool may_give_back(const struct ckpt_layer *layer)
+{
+	return !READ_ONCE(layer->frozen) || !READ_ONCE(layer->settled);
+}
+
 /* Objects come and go meanwhile; what goes is freed after a grace period. */
-static void give_back_heads(struct ckpt_store *store)
+static void give_back_layers(struct ckpt_store *store)
 {
 	struct ckpt_object *object;
 	unsigned long number = 0;
@@ -50,8 +59,7 @@ static void give_back_heads(struct ckpt_store *store)
 	do {
 		rcu_read_lock();
 		object = xa_find_after(&store->objects, &number, ULONG_MAX, XA_PRESENT);
-		if (object && object->type == CKPT_RECORD_LAYER &&
-		    !READ_ONCE(object->layer->frozen))
+		if (object && object->type == CKPT_RECORD_LAYER && may_give_back(object->layer))
 			give_back_tree(&object->layer->map);
 		rcu_read_unlock();
 		cond_resched();
@@ -82,7 +90,7 @@ int ckpt_pressure_relieve(struct ckpt_store *store)
 	/* So that slots are clean, and what they give back need not wait. */
 	r = ckpt_commit(store);
 	if (!r) {
-		give_back_heads(store);
+		give_back_layers(store);
 		ckpt_free_now(store);
 		if (taken(space) + WORTH_UNITS > before) {
 			store->pressure_again = jiffies + PAUSE_JIFFIES;

@@ -6,7 +6,8 @@
  *		an eighth of the mark more is free than that
  *	full	writes that need space find none
  *
- * What heads have set aside for writes to come is taken back first, for those that come now.
+ * What layers have set aside for writes to come, or not given back yet, is taken back first, for
+ * those that come now.
  * Then writes wait (for a bounded time) or fail, as the options have it; everything that needs
  * no space goes on.  When space comes back, by freeing or because the store has grown, those that
  * wait are tried again.

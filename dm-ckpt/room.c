@@ -143,7 +143,7 @@ static bool begin(struct room *room, const struct ckpt_repack_move *move, struct
 				.move = *move, .where = ckpt_repack_where(&room->repack, move) };
 	ckpt_leaf_make_writable(leaf, o->layer);
 	/* A frozen one has a live side again, to be settled before it is merged. */
-	o->layer->settled = false;
+	WRITE_ONCE(o->layer->settled, false);
 	if (ckpt_move_begin(leaf, o->slot)) {
 		if (!READ_ONCE(leaf->leaf->w->drops))
 			return true;

@@ -70,7 +70,7 @@ static void drop(struct trim *t, const struct hidden *h)
 	unsigned long flags;
 	unsigned int slot;
 
-	h->layer->settled = false;
+	WRITE_ONCE(h->layer->settled, false);
 	ckpt_leaf_make_writable(leaf, h->layer);
 	spin_lock_irqsave(&leaf->lock, flags);
 	w = leaf->leaf->w;
