@@ -123,27 +123,28 @@ static int try_write(struct ckpt_target *t, u64 sector, u32 nr)
 	return r;
 }
 
-/* Until there is space, or nothing that could bring any. */
-static int write_when_short(struct ckpt_target *t, u64 sector, u32 nr)
+/* There was none at *@outlook: until there is some, or nothing that could bring any. */
+static int write_when_short(struct ckpt_target *t, u64 sector, u32 nr,
+			    struct ckpt_outlook *outlook)
 {
 	unsigned int tries = TRIES_WHEN_SHORT;
-	struct ckpt_outlook outlook;
 	int r;
 
 	do {
-		outlook = ckpt_pressure_look(t->store);
-		r = try_write(t, sector, nr);
-		if (r != -ENOSPC)
-			return r;
 		r = ckpt_pressure_relieve(t->store);
 		if (r == -ENOSPC && tries--)
-			r = ckpt_pressure_await(t->store, &outlook);
-	} while (!r);
+			r = ckpt_pressure_await(t->store, outlook);
+		if (r)
+			return r;
+		*outlook = ckpt_pressure_look(t->store);
+		r = try_write(t, sector, nr);
+	} while (r == -ENOSPC);
 	return r;
 }
 
 int ckpt_prepare_write(struct ckpt_target *t, u64 sector, u32 nr)
 {
+	struct ckpt_outlook outlook;
 	int r;
 
 	if (ckpt_commit_is_behind(t->store)) {
@@ -151,10 +152,11 @@ int ckpt_prepare_write(struct ckpt_target *t, u64 sector, u32 nr)
 		if (r)
 			return r;
 	}
+	outlook = ckpt_pressure_look(t->store);
 	r = try_write(t, sector, nr);
 	if (r == -ENOSPC) {
 		ckpt_pressure_short_begin(t->store);
-		r = write_when_short(t, sector, nr);
+		r = write_when_short(t, sector, nr, &outlook);
 		ckpt_pressure_short_end(t->store);
 	}
 	return r;
