@@ -2,8 +2,10 @@
 """What scenarios are made of: devices on memory, stores and volumes, peers, time."""
 
 import contextlib
+import itertools
 import mmap
 import os
+import struct
 import subprocess
 import sys
 import time
@@ -140,12 +142,22 @@ def fill(path, offset, length, part=MIB, byte=b'\xa5'):
     os.close(fd)
 
 
+OWN = struct.Struct('<8sQ')
+numbers = itertools.count()
+
+
+def own_content():
+    """For the front of a block that is to be told from all others: see places.py."""
+    return OWN.pack(b'dm-ckpt\0', next(numbers))
+
+
 def scatter(path, offsets, length=4096):
-    """Write so many bytes at each of the offsets."""
+    """Write so many bytes at each of the offsets, each with a content of its own."""
     content = mmap.mmap(-1, length)
     content.write(b'\x5a' * length)
     fd = os.open(path, os.O_RDWR | os.O_DIRECT)
     for at in offsets:
+        content[:OWN.size] = own_content()
         if os.pwrite(fd, content, at) != length:
             raise OSError('short write to %s' % path)
     os.close(fd)
@@ -212,11 +224,12 @@ def store(disk, *features):
                     '%s %d %s' % (disk, len(words), ' '.join(words)))
 
 
-def activate(disk, name, mib):
-    """The store that is there, and one of its volumes that has no origin."""
+def activate(disk, *names, mib):
+    """The store that is there, and volumes of that size that have no origin."""
     agent.do_create(STORE, sectors_of(disk), 'ckpt-store', disk)
-    agent.do_create(name, mib * 2048, 'ckpt', '%s%s %s' % (DM, STORE, name))
-    return DM + name
+    for name in names:
+        agent.do_create(name, mib * 2048, 'ckpt', '%s%s %s' % (DM, STORE, name))
+    return DM + names[0]
 
 
 def message(*words):

@@ -58,7 +58,7 @@ def number(value):
     return '%.0f' % value if value >= 100 else '%.3g' % value
 
 
-WIDTHS = (17, 18, 30, 8, 7, 9, 6, 18, 6, 3)
+WIDTHS = (17, 19, 30, 8, 7, 9, 6, 18, 6, 3)
 RIGHT = {3, 4, 6}
 
 

@@ -49,15 +49,21 @@ class Linear:
 class Ckpt:
     """A volume without an origin."""
     name = 'dm-ckpt'
+    volume = 'disk'
 
     def create(self, mib):
         machine.store(STORE)
-        self.disk = machine.volume('disk', mib)
+        return self.create_in_store(mib)
+
+    def create_in_store(self, mib, volume=volume):
+        """In the one that is there."""
+        self.volume = volume
+        self.disk = machine.volume(volume, mib)
         machine.fill(self.disk, 0, mib << 20)
         return self.disk
 
     def checkpoint(self, i):
-        machine.checkpoint('c%d' % i, 'disk')
+        machine.checkpoint('c%d' % i, self.volume)
 
     def layers(self, done, depth, mib):
         """From so many layers to so many: each has a random tenth of the blocks."""

@@ -35,7 +35,7 @@ def copy(source, to):
 
 def activate(disk):
     def begin():
-        machine.read(machine.activate(disk, 'disk', 4 << 10), 0)
+        machine.read(machine.activate(disk, 'disk', mib=4 << 10), 0)
     return 1000 * machine.seconds(begin)
 
 

@@ -23,7 +23,7 @@ def measure(mib, depths):
         system.layers(done, depth, mib)
         done = depth
         agent.do_remove('disk', machine.STORE)
-        machine.activate(systems.STORE, 'disk', mib)
+        machine.activate(systems.STORE, 'disk', mib=mib)
         yield depth, linear, machine.scan(disk, mib), machine.scan(disk, mib)
     machine.clean()
 

@@ -1,28 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What fio gets through each system, by target.fio: without a checkpoint, the first writes after
 one, and when all has been written since; on devices of memory, and once on a modelled disk
-(null_blk, which answers after 100 us); and reads through 1, 64 and 256 layers, warm, and cold: when
-the store has just been opened, with nothing of it in memory. In random order. qcow2 runs in QEMU's
-own process: it is exported as a block device, and measured once more by `qemu-img bench`, beside raw
-and a volume of ours."""
+(null_blk, which answers after 100 us). In random order; dm-ckpt and dm-linear by turns, and when all
+has been written once more, dm-linear also over the very places at which dm-ckpt has put the blocks.
+qcow2 runs in QEMU's own process: it is exported as a block device, and measured once more by
+`qemu-img bench`, beside raw and a volume of ours."""
 
 import random
 import re
 import statistics
 
 import machine
+import places
 import systems
 import target
 from machine import agent
 
 ALONE = True
 MIB = 96
-DEPTH_MIB = 8
-DEPTHS = 1, 64, 256
 DISK_US = 100
-FIRST = 4096            # first writes, of as many blocks; fewer than there are
-# The same of more blocks, and more often, against dm-linear: that takes a third of a second.
-MOST, MOST_TIMES = 20000, 3
+FIRST, MOST = 4096, 20000   # first writes, of as many blocks; fewer than there are
+TURNS = 2               # of dm-ckpt and dm-linear in each repetition
 QCOW2 = {'qcow2': 'cluster_size=64k', 'qcow2, subclusters': 'cluster_size=128k,extended_l2=on'}
 GOALS = {'no checkpoint': {'4 KiB random read': .98, '4 KiB random write': .98,
                            '1 MiB read': .97, '1 MiB write': .97},
@@ -34,31 +32,53 @@ TIMES = {'dm-thin': 5, 'dm-thin, no zeroing': 5, 'dm-snapshot 4k': 5, 'dm-snapsh
          'qcow2, subclusters': 1.5}
 
 
-def cases(disk, what, name, seconds, small, found):
+def cases(disks, what, seconds, small, found):
+    """Of each by its name, by turns."""
     for case, rw, bs in target.CASES[:2] if small else target.CASES:
-        found.setdefault((what, case, name), []).append(target.fio(disk, rw, bs, MIB, seconds))
+        for name in random.sample(list(disks), len(disks)):
+            found.setdefault((what, case, name), []).append(
+                target.fio(disks[name], rw, bs, MIB, seconds))
 
 
 def plain(kind, seconds, small, found):
     system = kind()
-    cases(system.create(MIB), 'no checkpoint', system.name, seconds, small, found)
+    cases({system.name: system.create(MIB)}, 'no checkpoint', seconds, small, found)
     machine.clean()
+
+
+def first_touch(system, case, number, found):
+    found.setdefault(('first touch', case, system.name), []).append(
+        target.fio(system.disk, 'randwrite', '4k', MIB, number=number))
 
 
 def checkpointed(kind, seconds, small, found):
     system = kind()
-    disk = system.create(MIB)
+    system.disk = system.create(MIB)
     if hasattr(system, 'checkpoint'):
         system.checkpoint(0)
-    found.setdefault(('first touch', '4 KiB random write', system.name), []).append(
-        target.fio(disk, 'randwrite', '4k', MIB, number=FIRST))
-    for i in range(MOST_TIMES) if kind in (systems.Linear, systems.Ckpt) else ():
-        if hasattr(system, 'checkpoint'):
-            system.checkpoint(i + 1)
-        found.setdefault(('first touch', 'random write, most blocks', system.name), []).append(
-            target.fio(disk, 'randwrite', '4k', MIB, number=MOST))
-    machine.fill(disk, 0, MIB << 20)
-    cases(disk, 'steady', system.name, seconds, small, found)
+    first_touch(system, '4 KiB random write', FIRST, found)
+    machine.fill(system.disk, 0, MIB << 20)
+    cases({system.name: system.disk}, 'steady', seconds, small, found)
+    machine.clean()
+
+
+def ours(kind, seconds, small, found):
+    """And dm-linear, by turns."""
+    both = [kind(), systems.Linear()]
+    ckpt = both[0]
+    for system in both:
+        system.disk = system.create(MIB)
+    for i in range(2 * TURNS):
+        ckpt.checkpoint(i)
+        case = ('random write, most blocks', MOST) if i % 2 else ('4 KiB random write', FIRST)
+        for system in random.sample(both, 2):
+            first_touch(system, *case, found)
+    places.mark(ckpt.disk, MIB)
+    disks = {system.name: system.disk for system in both}
+    disks[places.NAME] = places.linear(ckpt.disk, MIB, systems.STORE)
+    machine.write_back()
+    for _ in range(TURNS):
+        cases(disks, 'steady', seconds, small, found)
     machine.clean()
 
 
@@ -103,55 +123,12 @@ def volume_images(found):
     machine.clean()
 
 
-def reads_through(depth, disk, seconds, found):
-    """Reads through so many layers, each time of a store that has just been opened, and then of the
-    same with all in memory: random ones, and front to back."""
-    number = (DEPTH_MIB << 8) // 4
-    agent.do_remove('disk', machine.STORE)
-    machine.activate(systems.STORE, 'disk', DEPTH_MIB)
-    found.setdefault((depth, 'cold random read'), []).append(
-        target.fio(disk, 'randread', '4k', DEPTH_MIB, number=number))
-    found.setdefault((depth, 'random read of as many'), []).append(
-        target.fio(disk, 'randread', '4k', DEPTH_MIB, number=number))
-    agent.do_remove('disk', machine.STORE)
-    machine.activate(systems.STORE, 'disk', DEPTH_MIB)
-    for what in 'cold scan', 'scan':
-        found.setdefault((depth, what), []).append(machine.scan(disk, DEPTH_MIB))
-    found.setdefault((depth, 'random read'), []).append(
-        target.fio(disk, 'randread', '4k', DEPTH_MIB, seconds))
-
-
-def chain(seconds, repeat, depths=DEPTHS):
-    """Each of the layers has a random tenth of the blocks."""
-    disk = systems.Linear().create(DEPTH_MIB)
-    linear = [machine.scan(disk, DEPTH_MIB) for _ in range(repeat)]
-    machine.clean()
-    system = systems.Ckpt()
-    disk = system.create(DEPTH_MIB)
-    done, found = 0, {}
-    for depth in depths:
-        system.layers(done, depth, DEPTH_MIB)
-        done = depth
-        for _ in range(repeat):
-            reads_through(depth, disk, seconds, found)
-    machine.clean()
-    return found, linear
-
-
-def report_chain(bench, found, linear):
-    for depth in sorted({depth for depth, _ in found}):
-        def add(what, unit, *peer, depth=depth):
-            bench.add('dm-ckpt', 'depth %d, %s' % (depth, what), unit, found[depth, what], *peer)
-        add('random read', 'I/O/s', found[1, 'random read'], 'depth 1', .97)
-        add('cold random read', 'I/O/s', found[depth, 'random read of as many'], 'warm')
-        add('cold scan', 'MiB/s', found[depth, 'scan'], 'warm', .8)
-        add('scan', 'MiB/s', linear, 'dm-linear')
-
-
 def report(bench, where, found, linear, peers):
     """Ratios to @linear; and what is dm-ckpt's, to the best of @peers as well."""
     for (what, case, name), values in sorted(found.items()):
         base = found.get((what, case, linear))
+        if base and len(base) != len(values):       # not by turns
+            base = [statistics.median(base)] * len(values)
         ours = name == 'dm-ckpt'
         goal = GOALS.get(what, {}).get(case) if ours and linear == 'dm-linear' else None
         metric = '%s%s, %s' % (where, what, case)
@@ -160,17 +137,20 @@ def report(bench, where, found, linear, peers):
                 if (what, case, p) in found]
         if ours and best:
             row['ratio_to_best'] = statistics.median(values) / max(best)
+        if ours and (what, case, places.NAME) in found:
+            bench.add(name, metric, 'I/O/s', values, found[what, case, places.NAME], 'same places')
         for peer in peers if ours and what == 'first touch' else []:
             if peer in TIMES and (what, case, peer) in found:
-                bench.add(name, metric, 'I/O/s', values, found[what, case, peer], peer, TIMES[peer])
+                bench.add(name, metric, 'I/O/s', values,
+                          [statistics.median(found[what, case, peer])] * len(values), peer,
+                          TIMES[peer])
 
 
 def measure(bench, where, peers, small, repeat):
     """@small: no transfers of 1 MiB.  If quick, peers are measured once, and without those."""
-    seconds = .5 if bench.quick else 3
+    seconds = .5 if bench.quick else 1.5
     found = {}
-    todo = [(plain, kind, small) for kind in systems.PLAIN]
-    todo += [(checkpointed, kind, small) for kind in (systems.Linear, systems.Ckpt)]
+    todo = [(plain, kind, small) for kind in systems.PLAIN] + [(ours, systems.Ckpt, small)]
     others = [(checkpointed, kind, small or bench.quick) for kind in peers]
     for i in range(repeat):
         turn = todo + (others if not i or not bench.quick else [])
@@ -193,10 +173,6 @@ def run(bench):
         for what, *args in todo:
             what(*args, found)
     report(bench, 'by QEMU: ', found, 'raw, by QEMU', names)
-    if bench.quick:
-        report_chain(bench, *chain(.5, repeat, DEPTHS[:2]))
-    else:
-        report_chain(bench, *chain(3, repeat))
     if not bench.quick:
         with machine.null_disks(2, 512, irqmode=2, completion_nsec=DISK_US * 1000) as disks, \
                 systems.on(*disks):
