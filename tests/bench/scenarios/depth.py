@@ -79,7 +79,7 @@ def report(bench, depths, found, linear):
 
 
 def run(bench):
-    depths, seconds, repeat = (DEPTHS[:2], .5, 4) if bench.quick else (DEPTHS, 1.5, 12)
+    depths, seconds, repeat = (DEPTHS[:2], .5, 4) if bench.quick else (DEPTHS, 1, 10)
     cold = 1 if bench.quick else bench.repeat
     machine.ram_disks(2, 512)
     disk = systems.Linear().create(MIB)
