@@ -63,8 +63,8 @@ static int apply_slot(struct ckpt_store *store, const struct ckpt_entry_slot *en
 		return PTR_ERR(leaf);
 	slots = ckpt_node_change(leaf);
 	old = ckpt_slot_decode(&slots[cluster % CKPT_FANOUT]);
-	before = ckpt_unit_mask(g, old.present);
-	after = ckpt_unit_mask(g, new.present);
+	before = ckpt_state_units(g, &old);
+	after = ckpt_state_units(g, &new);
 	if (old.where == new.where) {
 		u32 stay = before & after;
 
@@ -98,9 +98,9 @@ static int merge_places(struct ckpt_store *store, const struct ckpt_entry_merge 
 	u32 mine, theirs, after, kept, set;
 	int r;
 
-	mine = ckpt_unit_mask(&store->geometry, old.present);
-	theirs = ckpt_unit_mask(&store->geometry, below.present);
-	after = ckpt_unit_mask(&store->geometry, new.present);
+	mine = ckpt_state_units(&store->geometry, &old);
+	theirs = ckpt_state_units(&store->geometry, &below);
+	after = ckpt_state_units(&store->geometry, &new);
 	kept = new.where == below.where ? theirs & after : 0;
 	set = after & ~kept & ~(new.where == old.where ? mine : 0);
 
@@ -244,7 +244,7 @@ static int free_leaf(struct ckpt_store *store, struct ckpt_layer *layer, struct 
 
 	for (i = 0; i < CKPT_FANOUT; i++) {
 		struct ckpt_state s = ckpt_slot_decode(&slots[i]);
-		u32 units = ckpt_unit_mask(g, s.present);
+		u32 units = ckpt_state_units(g, &s);
 
 		if (!units)
 			continue;

@@ -227,15 +227,15 @@ out:
 static void drop_window(struct ckpt_store *store, struct ckpt_node *node, unsigned int slot)
 {
 	struct ckpt_leaf_write *w = node->leaf->w;
+	struct ckpt_state s = ckpt_leaf_live(w, slot);
 
-	if (w->live[slot].present || w->pending[slot] || test_bit(slot, w->moving) ||
+	if (s.present || w->pending[slot] || test_bit(slot, w->moving) ||
 	    ckpt_drops_present(w->drops, slot))
 		return;
-	if (w->own[slot] && !ckpt_free_blocks(store, le64_to_cpu(w->live[slot].where),
-					      w->own[slot], store->txn))
+	if (w->own[slot] && !ckpt_free_blocks(store, s.where, w->own[slot], store->txn))
 		return;
 	w->own[slot] = 0;
-	ckpt_leaf_place(node, slot, 0);
+	ckpt_leaf_displace(node, slot);
 }
 
 /* The slot's new state, and that it has what it sat on in it, if so. */
@@ -247,31 +247,29 @@ static bool add_slot(struct ckpt_store *store, struct ckpt_node *node, unsigned 
 		struct ckpt_entry_slot slot;
 		struct ckpt_entry_merge merge;
 	} entry = {};
-	struct ckpt_slot state = w->live[slot];
+	struct ckpt_state state = ckpt_leaf_live(w, slot);
 	u64 cluster = node->index * CKPT_FANOUT + slot;
 
 	if (!ckpt_fault(CKPT_FAULT_DROPS)) {
-		state.present |= cpu_to_le32(ckpt_drops_present(w->drops, slot));
-		state.zero |= cpu_to_le32(ckpt_drops_zero(w->drops, slot));
+		state.present |= ckpt_drops_present(w->drops, slot);
+		state.zero |= ckpt_drops_zero(w->drops, slot);
 	}
 	if (ckpt_fault(CKPT_FAULT_EARLY_COMMIT) && !w->drops) {
-		state.present |= cpu_to_le32(w->pending[slot] & w->own[slot]);
+		state.present |= w->pending[slot] & w->own[slot];
 		state.zero &= ~state.present;
 	}
-	if (!state.present)
-		state.where = 0;
 	entry.head.number = cpu_to_le32(w->layer->number);
 	if (test_bit(slot, w->merged)) {
 		entry.head.type = cpu_to_le16(CKPT_ENTRY_MERGE);
 		entry.head.bytes = cpu_to_le16(sizeof(entry.merge));
 		entry.merge.cluster = cpu_to_le64(cluster);
-		entry.merge.slot = state;
+		entry.merge.slot = ckpt_slot_encode(&state);
 		entry.merge.from = cpu_to_le32(w->layer->merges);
 	} else {
 		entry.head.type = cpu_to_le16(CKPT_ENTRY_SLOT);
 		entry.head.bytes = cpu_to_le16(sizeof(entry.slot));
 		entry.slot.cluster = cpu_to_le64(cluster);
-		entry.slot.slot = state;
+		entry.slot.slot = ckpt_slot_encode(&state);
 	}
 	return ckpt_journal_add(&store->journal, &entry.head);
 }

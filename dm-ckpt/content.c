@@ -40,11 +40,23 @@ const char *ckpt_content_verify(const struct ckpt_geometry *g, enum ckpt_tree_ty
 	return type == CKPT_TREE_MAP ? verify_slots(g, node) : NULL;
 }
 
+static u64 slots_used(const struct ckpt_geometry *g, const struct ckpt_slot *slot)
+{
+	unsigned int i;
+	u64 used = 0;
+
+	for (i = 0; i < CKPT_FANOUT; i++) {
+		struct ckpt_state state = ckpt_slot_decode(&slot[i]);
+
+		used += ckpt_state_used(g, &state);
+	}
+	return used;
+}
+
 u64 ckpt_content_used(const struct ckpt_geometry *g, enum ckpt_tree_type type,
 		      unsigned int level, const void *node)
 {
 	const union ckpt_record *record = node;
-	const struct ckpt_slot *slot = node;
 	const struct ckpt_ref *ref = node;
 	u64 used = 0;
 	unsigned int i;
@@ -56,9 +68,7 @@ u64 ckpt_content_used(const struct ckpt_geometry *g, enum ckpt_tree_type type,
 	}
 	switch (type) {
 	case CKPT_TREE_MAP:
-		for (i = 0; i < CKPT_FANOUT; i++)
-			used += ckpt_blocks_units(g, le32_to_cpu(slot[i].present));
-		return used;
+		return slots_used(g, node);
 	case CKPT_TREE_SPACE:
 		return ckpt_bits_count(node);
 	case CKPT_TREE_RECORDS:

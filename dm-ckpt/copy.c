@@ -93,17 +93,19 @@ void ckpt_copies_add(struct ckpt_copies *copies, const struct ckpt_copy *copy)
 		add_zeros(copies, copy, &to);
 }
 
-void ckpt_copies_add_blocks(struct ckpt_copies *copies, u64 from, u64 to, u32 blocks)
+void ckpt_copies_add_blocks(struct ckpt_copies *copies, const struct ckpt_state *from,
+			    const struct ckpt_state *to, u32 blocks)
 {
 	struct ckpt_store *store = copies->store;
-	u32 shift = store->geometry.block_shift;
+	const struct ckpt_geometry *g = &store->geometry;
 
 	while (blocks) {
 		u32 first = (u32)__ffs(blocks), nr = ckpt_run(blocks, first);
+		u64 offset = (u64)first << g->block_shift;
 		struct ckpt_copy copy = {
-			.from_bdev = store->bdev, .from = from + ((u64)first << shift),
-			.to_bdev = store->bdev, .to = to + ((u64)first << shift),
-			.sectors = (u64)nr << shift,
+			.from_bdev = store->bdev, .from = ckpt_state_sector(g, from, offset),
+			.to_bdev = store->bdev, .to = ckpt_state_sector(g, to, offset),
+			.sectors = (u64)nr << g->block_shift,
 		};
 
 		ckpt_copies_add(copies, &copy);

@@ -9,6 +9,8 @@
 #include <linux/llist.h>
 #include <linux/types.h>
 
+#include "slot.h"
+
 struct ckpt_store;
 struct block_device;
 
@@ -33,8 +35,9 @@ void ckpt_copies_begin(struct ckpt_copies *copies, struct ckpt_store *store);
 void ckpt_copies_add(struct ckpt_copies *copies, const struct ckpt_copy *copy);
 int ckpt_copies_wait(struct ckpt_copies *copies);
 
-/* Add those blocks of a window to a batch that copies within the store. */
-void ckpt_copies_add_blocks(struct ckpt_copies *copies, u64 from, u64 to, u32 blocks);
+/* Add those blocks, which both slots have a place for, to a batch that copies within the store. */
+void ckpt_copies_add_blocks(struct ckpt_copies *copies, const struct ckpt_state *from,
+			    const struct ckpt_state *to, u32 blocks);
 
 int ckpt_copy_init(struct ckpt_store *store);
 void ckpt_copy_exit(struct ckpt_store *store);

@@ -4,8 +4,8 @@
 #include "store.h"
 
 /* One leaf of a layer goes into that of its child: see merge.h. */
-static void add_leaf(struct ckpt_store *store, const struct ckpt_node *below,
-		     const struct ckpt_node *leaf, struct ckpt_estimate *e)
+static void add_leaf(struct ckpt_store *store, struct ckpt_node *below, struct ckpt_node *leaf,
+		     struct ckpt_estimate *e)
 {
 	const struct ckpt_geometry *g = &store->geometry;
 	unsigned int slot;
@@ -14,11 +14,11 @@ static void add_leaf(struct ckpt_store *store, const struct ckpt_node *below,
 		struct ckpt_state theirs = ckpt_leaf_state(below, slot);
 		struct ckpt_state mine = ckpt_leaf_state(leaf, slot);
 		u32 need = theirs.present & ~(mine.present | mine.zero);
+		u32 stays = ckpt_blocks_units(g, ckpt_state_spots(&theirs, need));
 
-		e->freed += ckpt_blocks_units(g, theirs.present) - ckpt_blocks_units(g, need);
+		e->freed += ckpt_state_used(g, &theirs) - stays;
 		if (need && mine.present)
-			e->copied += min(ckpt_blocks_units(g, need),
-					 ckpt_blocks_units(g, mine.present));
+			e->copied += min(stays, ckpt_state_used(g, &mine));
 	}
 }
 

@@ -59,9 +59,14 @@
  * A slot of a leaf says all about one cluster of one layer.  For each of its 32
  * blocks: present, the data stand at @where plus the block's place in the
  * cluster; zero, it reads as zeros; neither, the parent layer is asked.
+ *
+ * A *packed* slot has its blocks one behind the other instead: a block of @present stands behind
+ * as many as there are before it in @present.  So none may leave @present, as long as others
+ * stand behind it; one that has gone is in @zero as well, and reads as zeros, or as what the
+ * parent has.
  */
 struct ckpt_slot {
-	/* Sector, a multiple of the unit; only the present blocks need be in the store. */
+	/* Sector, a multiple of the unit, and flags; only what is present need be in the store. */
 	__le64 where;
 	__le32 present;
 	__le32 zero;
@@ -78,9 +83,13 @@ struct ckpt_ref {
 	__le32 used;		/* units of data, units in use or records below: low 32 bits */
 };
 
-/* Bits of @where that are no address: in a reference see there, in a slot zero. */
+/* Bits of @where that are no address: in a reference see there. */
 #define CKPT_WHERE_FLAGS	(0xffffull << 48)
 #define CKPT_WHERE_MASK		(~CKPT_WHERE_FLAGS)
+
+/* Flags of a slot: it is packed, and what has gone of it does not read as zeros. */
+#define CKPT_SLOT_PACKED	(1ull << 48)
+#define CKPT_SLOT_BELOW		(1ull << 49)
 
 /* Units of the space map in a leaf of it, one bit for each. */
 #define CKPT_SPACE_LEAF_UNITS	(CKPT_NODE_BYTES * 8u)
@@ -125,7 +134,7 @@ struct ckpt_super {
 	__u8 reserved[4096 - 160];
 };
 
-/* "present and zero both set": changed here, data below.  Not in use yet. */
+/* "present and zero both set", not packed: changed here, data below.  Not in use yet. */
 #define CKPT_INCOMPAT_CHANGED	(1ull << 0)
 
 #define CKPT_FEATURES_COMPAT	0ull

@@ -64,15 +64,15 @@ static bool give_back_holes(struct ckpt_node *node, unsigned int slot)
 {
 	struct ckpt_leaf_write *w = node->leaf->w;
 	struct ckpt_store *store = node->store;
-	u32 present = le32_to_cpu(w->live[slot].present);
-	u32 holes = w->own[slot] & ~ckpt_whole_units(&store->geometry, present);
+	struct ckpt_state s = ckpt_leaf_live(w, slot);
+	u32 holes = w->own[slot] & ~ckpt_state_whole(&store->geometry, &s);
 
 	/* What was discarded a moment ago is free when the commit that says so is durable. */
-	if (holes && !ckpt_free_blocks(store, le64_to_cpu(w->live[slot].where), holes, w->txn))
+	if (holes && !ckpt_free_blocks(store, s.where, holes, w->txn))
 		return false;
 	w->own[slot] = 0;
-	if (!present)
-		ckpt_leaf_place(node, slot, 0);
+	if (!s.present)
+		ckpt_leaf_displace(node, slot);
 	return true;
 }
 
@@ -165,10 +165,50 @@ static inline void set_masks(struct ckpt_slot *slot, u32 present, u32 zero)
 	WRITE_ONCE(*ckpt_slot_masks(slot), cpu_to_le64((u64)zero << 32 | present));
 }
 
+/*
+ * Of a packed slot place and bits cannot be read one by one, so its readers take the lock, which
+ * the flag in the place tells them to do: that comes first, and goes last.  Else the place comes
+ * first, which may change only to one that has the same content.
+ */
+void ckpt_leaf_put(struct ckpt_node *node, unsigned int slot, const struct ckpt_state *state)
+{
+	struct ckpt_slot *live = &node->leaf->w->live[slot], new = ckpt_slot_raw(state);
+	bool was_packed = live->where & cpu_to_le64(CKPT_SLOT_PACKED);
+
+	lockdep_assert_held(&node->lock);
+	if (!was_packed)
+		WRITE_ONCE(live->where, new.where);
+	set_masks(live, le32_to_cpu(new.present), le32_to_cpu(new.zero));
+	smp_wmb();	/* pairs with ckpt_leaf_plain() */
+	if (was_packed)
+		WRITE_ONCE(live->where, new.where);
+}
+
 void ckpt_leaf_set(struct ckpt_node *node, unsigned int slot, u32 present, u32 zero)
 {
-	lockdep_assert_held(&node->lock);
-	set_masks(&node->leaf->w->live[slot], present, zero);
+	struct ckpt_state s = ckpt_leaf_live(node->leaf->w, slot);
+
+	s.present = present;
+	s.zero = zero;
+	ckpt_leaf_put(node, slot, &s);
+}
+
+void ckpt_leaf_displace(struct ckpt_node *node, unsigned int slot)
+{
+	struct ckpt_state s = { .zero = ckpt_leaf_live(node->leaf->w, slot).zero };
+
+	ckpt_leaf_put(node, slot, &s);
+}
+
+struct ckpt_state ckpt_leaf_packed(struct ckpt_node *node, unsigned int slot)
+{
+	struct ckpt_state state;
+	unsigned long flags;
+
+	spin_lock_irqsave(&node->lock, flags);
+	state = ckpt_leaf_still(node, slot);
+	spin_unlock_irqrestore(&node->lock, flags);
+	return state;
 }
 
 void ckpt_leaf_wake(struct ckpt_node *node)

@@ -9,7 +9,9 @@
  * A slot's life: a first write takes a window for the cluster (where), marks its
  * blocks pending, and when the data are on the device, end_io sets the present
  * bits.  *where* changes only while nothing is present, or to a place with the same
- * content (move.h, merge.c), so readers need no lock: see ckpt_leaf_state().
+ * content (move.h, merge.c), so readers need no lock: see ckpt_leaf_state().  Of a packed slot
+ * the bits say where the blocks are, so whoever reads one takes node->lock; it gets no first
+ * write, as a block that it lacks has no place in it.
  *
  * node->lock guards everything in struct ckpt_leaf_write and the assignment of
  * live, under[] and w; live, under and what they point to are freed after a grace
@@ -31,7 +33,7 @@ struct ckpt_leaf_write {
 	struct ckpt_layer *layer;
 	struct ckpt_store *store;
 	struct ckpt_slot *live;
-	/* Blocks whose places are the slot's; 0 with blocks present: not looked up yet. */
+	/* Spots that are the slot's; 0 with blocks present: not looked up yet. */
 	u32 own[CKPT_FANOUT];
 	u32 pending[CKPT_FANOUT];	/* blocks with a first write in flight */
 	unsigned long dirty[CKPT_FANOUT / BITS_PER_LONG];	/* not collected yet */
@@ -77,15 +79,15 @@ static inline void ckpt_slot_empty(struct ckpt_slot *slot)
 }
 
 /*
- * A slot as it is now.  Any context, under rcu_read_lock().  *where* is read on both
- * sides of the masks: as a place is not used again while a bio that was mapped
- * before is in flight, equal values mean that the masks belong to it.
+ * A slot as it is now, if it is not packed: else there is a flag in its place, and only that is
+ * right.  Any context, under rcu_read_lock().  *where* is read on both sides of the masks: as a
+ * place is not used again while a bio that was mapped before is in flight, equal values mean that
+ * the masks belong to it.
  */
-static inline struct ckpt_state ckpt_leaf_state(const struct ckpt_node *node,
-						unsigned int slot)
+static inline struct ckpt_state ckpt_leaf_plain(const struct ckpt_node *node, unsigned int slot)
 {
+	struct ckpt_state state = {};
 	struct ckpt_slot *s;
-	struct ckpt_state state;
 	u64 masks;
 
 	/* Pairs with ckpt_leaf_make_writable(). */
@@ -94,15 +96,26 @@ static inline struct ckpt_state ckpt_leaf_state(const struct ckpt_node *node,
 		state.where = le64_to_cpu(READ_ONCE(s->where));
 		smp_rmb();	/* pairs with ckpt_leaf_set() */
 		masks = le64_to_cpu(READ_ONCE(*ckpt_slot_masks(s)));
-		smp_rmb();	/* pairs with ckpt_leaf_place() */
+		smp_rmb();	/* pairs with ckpt_leaf_place(), ckpt_leaf_put() */
 	} while (unlikely(state.where != le64_to_cpu(READ_ONCE(s->where))));
 	state.present = (u32)masks;
 	state.zero = (u32)(masks >> 32);
 	return state;
 }
 
+/* A slot that was packed a moment ago.  Under rcu_read_lock(); node->lock is not held. */
+struct ckpt_state ckpt_leaf_packed(struct ckpt_node *node, unsigned int slot);
+
+/* A slot as it is now.  The same. */
+static inline struct ckpt_state ckpt_leaf_state(struct ckpt_node *node, unsigned int slot)
+{
+	struct ckpt_state state = ckpt_leaf_plain(node, slot);
+
+	return unlikely(state.where & CKPT_WHERE_FLAGS) ? ckpt_leaf_packed(node, slot) : state;
+}
+
 /* The same for who is not inside of rcu_read_lock(). */
-static inline struct ckpt_state ckpt_leaf_look(const struct ckpt_node *node, unsigned int slot)
+static inline struct ckpt_state ckpt_leaf_look(struct ckpt_node *node, unsigned int slot)
 {
 	struct ckpt_state state;
 
@@ -110,6 +123,17 @@ static inline struct ckpt_state ckpt_leaf_look(const struct ckpt_node *node, uns
 	state = ckpt_leaf_state(node, slot);
 	rcu_read_unlock();
 	return state;
+}
+
+/* The same of a leaf that only the caller changes, and commits that empty slots of it; no lock. */
+static inline struct ckpt_state ckpt_leaf_still(const struct ckpt_node *node, unsigned int slot)
+{
+	struct ckpt_state state;
+
+	rcu_read_lock();
+	state = ckpt_leaf_plain(node, slot);
+	rcu_read_unlock();
+	return ckpt_state_of(state.where, state.present, state.zero);
 }
 
 /* Give a leaf its live side; sleeps.  The node is referenced. */
@@ -120,8 +144,24 @@ void ckpt_leaf_make_writable(struct ckpt_node *node, struct ckpt_layer *layer);
  */
 void ckpt_leaf_dirty(struct ckpt_node *node, unsigned int slot);
 
-/* Set a slot's bits, or its place; node->lock is held. */
+/* The live slot; node->lock is held, or nobody else changes it. */
+static inline struct ckpt_state ckpt_leaf_live(const struct ckpt_leaf_write *w, unsigned int slot)
+{
+	return ckpt_slot_decode(&w->live[slot]);
+}
+
+/*
+ * Set a slot, as ckpt_state_encodes() allows, or its bits; node->lock is held.  A packed slot in
+ * which nothing is left stays packed until its places go: no other block may have them before the
+ * commit that says so.
+ */
+void ckpt_leaf_put(struct ckpt_node *node, unsigned int slot, const struct ckpt_state *state);
 void ckpt_leaf_set(struct ckpt_node *node, unsigned int slot, u32 present, u32 zero);
+
+/* A slot in which nothing is present has no place any more; node->lock is held. */
+void ckpt_leaf_displace(struct ckpt_node *node, unsigned int slot);
+
+/* The place of a slot that is not packed; node->lock is held. */
 
 static inline void ckpt_leaf_place(struct ckpt_node *node, unsigned int slot, u64 where)
 {

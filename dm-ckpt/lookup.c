@@ -59,7 +59,7 @@ static void look_up_cluster(const struct ckpt_target *t, const struct ckpt_layer
 	mask = ~(state.present | state.zero);
 	if (state.present & bit) {
 		p->where = CKPT_IN_STORE;
-		p->sector = state.where + offset;
+		p->sector = ckpt_state_sector(g, &state, offset);
 		mask = state.present;
 	} else if (state.zero & bit || !parent) {
 		p->where = CKPT_ZEROS;

@@ -21,6 +21,10 @@
 
 /* Times that room is made in vain before it is tried more seldom. */
 #define ROOM_TURNS	8u
+/* Room that is made at once, in windows; more takes more moves than one plan has. */
+#define ROOM_WINDOWS	2u
+/* Spare windows that are left for that: with a large gap to begin from it takes far fewer moves. */
+#define ROOM_SPARES	2u
 
 /* A leaf that both layers have. */
 struct pair {
@@ -30,14 +34,23 @@ struct pair {
 	DECLARE_BITMAP(stuck, CKPT_FANOUT);	/* for which there was no space */
 };
 
+/* Where the blocks of a merged slot come together. */
+enum into {
+	INTO_MINE,				/* the child's place */
+	INTO_THEIRS,				/* the parent's */
+	INTO_NEW,				/* a window */
+	INTO_ROW,				/* a place for a packed slot */
+};
+
 /* A slot of a pair that waits for its blocks to be copied. */
 struct move {
 	struct pair *pair;
 	unsigned int slot;
+	enum into into;
 	u64 where;				/* of the merged slot */
-	u32 own;				/* set aside there */
+	u32 own;				/* spots set aside there */
 	u64 old[2];				/* places given up: the child's, the parent's */
-	u32 old_own[2];				/* and the blocks set aside there */
+	u32 old_own[2];				/* and the spots set aside there */
 };
 
 struct merge {
@@ -47,7 +60,7 @@ struct merge {
 	bool full;				/* something found no space for good */
 	bool again;				/* somebody else was at something */
 	bool moved;				/* some hard slot has been merged */
-	struct ckpt_wants wants;		/* what those would need that found no space */
+	u32 want, want_most;			/* units that those need that found no space */
 	struct pair pairs[PAIRS];
 	struct move moves[MOVES_MAX];
 };
@@ -66,18 +79,47 @@ static void look_at(const struct merge *m, const struct pair *pair, unsigned int
 {
 	u32 known;
 
-	b->mine = ckpt_slot_decode(&pair->leaf->leaf->w->live[slot]);
-	b->theirs = ckpt_leaf_look(pair->below, slot);
+	b->mine = ckpt_leaf_live(pair->leaf->leaf->w, slot);
+	b->theirs = ckpt_leaf_still(pair->below, slot);
 	known = b->mine.present | b->mine.zero;
 	b->need = b->theirs.present & ~known;
 	/* Over nothing, what is not there reads as zeros by itself. */
 	b->zero = m->parent->parent ? b->theirs.zero & ~known : 0;
 }
 
-/* The slot is the child's as it is now; node->lock is held. */
-static void settle_slot(struct pair *pair, unsigned int slot, const struct both *b)
+/* What it comes to in the place of one of them. */
+static struct ckpt_state merged_in(const struct ckpt_state *place, const struct both *b)
 {
-	ckpt_leaf_set(pair->leaf, slot, b->mine.present | b->need, b->mine.zero | b->zero);
+	struct ckpt_state s = *place;
+
+	s.present = b->mine.present | b->need;
+	s.zero = b->mine.zero | b->zero;
+	return s;
+}
+
+/* The child has nothing here, so the place is the parent's; or it hides all that the parent has. */
+static struct ckpt_state merged_easily(const struct both *b)
+{
+	return merged_in(b->need ? &b->theirs : &b->mine, b);
+}
+
+static bool can_stay(const struct both *b)
+{
+	struct ckpt_state s = merged_easily(b);
+
+	return !(b->need && b->mine.present) && ckpt_state_encodes(&s);
+}
+
+/* Else what it cannot say of a packed slot, in which nothing is left, it can behind a commit. */
+static bool must_move(const struct both *b)
+{
+	return !can_stay(b) && (b->mine.present | b->need);
+}
+
+/* The slot is the child's as it is now; node->lock is held. */
+static void settle_slot(struct pair *pair, unsigned int slot, const struct ckpt_state *s)
+{
+	ckpt_leaf_put(pair->leaf, slot, s);
 	__set_bit(slot, pair->leaf->leaf->w->merged);
 	ckpt_leaf_dirty(pair->leaf, slot);
 }
@@ -91,11 +133,12 @@ static void settle_slot(struct pair *pair, unsigned int slot, const struct both 
 /* The child hides all that the parent has; node->lock is held. */
 static bool leave(struct merge *m, const struct both *b)
 {
-	return ckpt_free_blocks(m->store, b->theirs.where, b->theirs.present,
+	return ckpt_free_blocks(m->store, b->theirs.where,
+				ckpt_state_spots(&b->theirs, b->theirs.present),
 				READ_ONCE(m->store->txn) + 1);
 }
 
-/* The child has nothing here: the place is the parent's.  node->lock is held. */
+/* The child has nothing here.  node->lock is held. */
 static bool take_over(struct merge *m, struct pair *pair, unsigned int slot, const struct both *b)
 {
 	struct ckpt_leaf_write *w = pair->leaf->leaf->w;
@@ -104,8 +147,7 @@ static bool take_over(struct merge *m, struct pair *pair, unsigned int slot, con
 	if (w->own[slot] && !ckpt_free_blocks(m->store, b->mine.where, w->own[slot],
 					      READ_ONCE(m->store->txn) + 1))
 		return false;
-	w->own[slot] = ckpt_whole_units(&m->store->geometry, b->theirs.present);
-	ckpt_leaf_place(pair->leaf, slot, b->theirs.where);
+	w->own[slot] = ckpt_state_whole(&m->store->geometry, &b->theirs);
 	return true;
 }
 
@@ -113,9 +155,11 @@ static bool take_over(struct merge *m, struct pair *pair, unsigned int slot, con
 static bool merge_slot(struct merge *m, struct pair *pair, unsigned int slot,
 		       const struct both *b)
 {
+	struct ckpt_state s = merged_easily(b);
+
 	if (b->need ? !take_over(m, pair, slot, b) : !leave(m, b))
 		return false;
-	settle_slot(pair, slot, b);
+	settle_slot(pair, slot, &s);
 	return true;
 }
 
@@ -133,9 +177,12 @@ static bool merge_easily(struct merge *m, struct pair *pair, unsigned int slot)
 		return true;
 	if (w->pending[slot] || test_bit(slot, w->moving))
 		return false;
-	if (b.need && b.mine.present)
+	if (must_move(&b))
 		return false;
-	return merge_slot(m, pair, slot, &b);
+	if (can_stay(&b))
+		return merge_slot(m, pair, slot, &b);
+	m->again = true;
+	return true;
 }
 
 static void merge_easy_slots(struct merge *m, struct pair *pair)
@@ -179,9 +226,12 @@ static bool into_mine(struct merge *m, struct move *move, const struct both *b)
 {
 	struct ckpt_leaf_write *w = move->pair->leaf->leaf->w;
 
+	if (b->mine.packed || !b->mine.present)
+		return false;
 	if (b->need & ~w->own[move->slot] &&
 	    ckpt_slot_claim(m->store, CKPT_SPACE_MERGE, move->pair->leaf, move->slot, b->need))
 		return false;
+	move->into = INTO_MINE;
 	move->where = b->mine.where;
 	move->own = w->own[move->slot];
 	return !(b->need & ~move->own);
@@ -193,10 +243,12 @@ static bool into_mine(struct merge *m, struct move *move, const struct both *b)
  */
 static bool into_theirs(struct merge *m, struct move *move, const struct both *b)
 {
-	u32 theirs = ckpt_whole_units(&m->store->geometry, b->theirs.present);
+	u32 theirs = ckpt_state_whole(&m->store->geometry, &b->theirs);
 	u32 lacks = b->mine.present & ~theirs, got = 0;
 	int r = 0;
 
+	if (b->theirs.packed || !b->theirs.present)
+		return false;
 	if (lacks)
 		r = ckpt_space_claim(m->store, CKPT_SPACE_MERGE, b->theirs.where, lacks, &got);
 	if (r || lacks & ~got) {
@@ -204,6 +256,7 @@ static bool into_theirs(struct merge *m, struct move *move, const struct both *b
 			       ckpt_unit_mask(&m->store->geometry, got), 0);
 		return false;
 	}
+	move->into = INTO_THEIRS;
 	move->where = b->theirs.where;
 	move->own = theirs | got;
 	return true;
@@ -211,15 +264,34 @@ static bool into_theirs(struct merge *m, struct move *move, const struct both *b
 
 static bool into_new(struct merge *m, struct move *move, const struct both *b)
 {
+	move->into = INTO_NEW;
 	return !ckpt_move_window(m->store, CKPT_SPACE_MERGE, b->mine.present | b->need,
 				 &move->where, &move->own);
 }
 
-/* There is a window for it on any store, if not for many at once. */
-static bool into_spare(struct merge *m, struct move *move, const struct both *b)
+/* What is merged, where it comes to stand. */
+static struct ckpt_state moved_to(const struct ckpt_geometry *g, const struct move *move,
+				  const struct both *b)
 {
-	move->own = ckpt_whole_units(&m->store->geometry, b->mine.present | b->need);
-	return !ckpt_space_spare(m->store, move->own, &move->where);
+	struct ckpt_state s = merged_in(&(struct ckpt_state){ .where = move->where }, b);
+
+	return move->into == INTO_ROW ? ckpt_state_in_row(g, &s, move->where) : s;
+}
+
+/* That may be much shorter than a window. */
+static bool into_row(struct merge *m, struct move *move, const struct both *b)
+{
+	u32 spots = ckpt_mask(0, hweight32(b->mine.present | b->need));
+	u32 whole = ckpt_whole_units(&m->store->geometry, spots);
+	struct ckpt_state to;
+
+	if (ckpt_space_fit(m->store, CKPT_SPACE_MERGE, spots, &move->where) &&
+	    ckpt_space_spare(m->store, ROOM_SPARES, whole, &move->where))
+		return false;
+	move->into = INTO_ROW;
+	to = moved_to(&m->store->geometry, move, b);
+	move->own = ckpt_state_whole(&m->store->geometry, &to);
+	return true;
 }
 
 /* Find a place for the merged slot, the cheapest first. */
@@ -229,20 +301,21 @@ static bool find_place(struct merge *m, struct move *move, const struct both *b)
 
 	return (mine_first && into_mine(m, move, b)) || into_theirs(m, move, b) ||
 	       (!mine_first && into_mine(m, move, b)) || into_new(m, move, b) ||
-	       into_spare(m, move, b);
+	       into_row(m, move, b);
 }
 
 static void add_copies(struct merge *m, struct ckpt_copies *copies, const struct move *move,
 		       const struct both *b)
 {
+	struct ckpt_state to = moved_to(&m->store->geometry, move, b);
 	u32 blocks = 0;
 
-	if (move->where != b->mine.where) {
-		ckpt_copies_add_blocks(copies, b->mine.where, move->where, b->mine.present);
+	if (move->into != INTO_MINE) {
+		ckpt_copies_add_blocks(copies, &b->mine, &to, b->mine.present);
 		blocks |= b->mine.present;
 	}
-	if (move->where != b->theirs.where) {
-		ckpt_copies_add_blocks(copies, b->theirs.where, move->where, b->need);
+	if (move->into != INTO_THEIRS) {
+		ckpt_copies_add_blocks(copies, &b->theirs, &to, b->need);
 		blocks |= b->need;
 	}
 	atomic64_add(ckpt_blocks_units(&m->store->geometry, blocks), &m->store->copied);
@@ -258,7 +331,7 @@ static void prepare_moves(struct merge *m, struct pair *pair, struct ckpt_copies
 		struct both b;
 
 		look_at(m, pair, slot, &b);
-		if (!b.need || !b.mine.present)
+		if (!must_move(&b))
 			continue;
 		move->pair = pair;
 		move->slot = slot;
@@ -281,19 +354,21 @@ static void finish_move(struct merge *m, struct move *move)
 {
 	struct ckpt_node *leaf = move->pair->leaf;
 	struct ckpt_leaf_write *w = leaf->leaf->w;
+	struct ckpt_state to;
 	struct both b;
 
 	look_at(m, move->pair, move->slot, &b);
+	to = moved_to(&m->store->geometry, move, &b);
 	move->old[0] = b.mine.where;
 	move->old[1] = b.theirs.where;
-	if (move->where != b.theirs.where)
-		move->old_own[1] = b.theirs.present;
-	if (move->where != b.mine.where) {
-		move->old_own[0] = w->own[move->slot] | b.mine.present;
-		ckpt_leaf_place(leaf, move->slot, move->where);
+	if (move->into != INTO_THEIRS)
+		move->old_own[1] = ckpt_state_spots(&b.theirs, b.theirs.present);
+	if (move->into != INTO_MINE) {
+		move->old_own[0] = w->own[move->slot] |
+				   ckpt_state_spots(&b.mine, b.mine.present);
 		w->own[move->slot] = move->own;
 	}
-	settle_slot(move->pair, move->slot, &b);
+	settle_slot(move->pair, move->slot, &to);
 }
 
 /* Hard slots that turned out to be easy once nobody was at them. */
@@ -306,7 +381,7 @@ static void finish_easy(struct merge *m, struct pair *pair)
 		if (test_bit(slot, pair->moved))
 			continue;
 		look_at(m, pair, slot, &b);
-		if (!merge_slot(m, pair, slot, &b))
+		if (!can_stay(&b) || !merge_slot(m, pair, slot, &b))
 			m->again = true;
 	}
 }
@@ -359,15 +434,17 @@ static void undo_moves(struct merge *m)
 
 	for (i = 0; i < m->nr_moves; i++) {
 		struct move *move = &m->moves[i];
-		struct both b;
 		u32 free = move->own;
+		struct ckpt_state to;
+		struct both b;
 
-		look_at(m, move->pair, move->slot, &b);
-		if (move->where == b.mine.where)
+		if (move->into == INTO_MINE)
 			continue;
-		if (move->where == b.theirs.where)
-			free &= ~ckpt_whole_units(g, b.theirs.present);
-		ckpt_free_mask(m->store, move->where, ckpt_unit_mask(g, free), 0);
+		look_at(m, move->pair, move->slot, &b);
+		to = moved_to(g, move, &b);
+		if (move->into == INTO_THEIRS)
+			free &= ~ckpt_state_whole(g, &b.theirs);
+		ckpt_free_mask(m->store, to.where, ckpt_unit_mask(g, free), 0);
 	}
 }
 
@@ -414,31 +491,23 @@ static bool take_stuck(struct merge *m)
 	return any;
 }
 
-static void add_want(struct merge *m, const struct ckpt_want *want)
-{
-	if (m->wants.nr < CKPT_WANTS)
-		m->wants.want[m->wants.nr++] = *want;
-}
-
-/* There is no place for the merged slot: one of the two windows that it has is best, or any. */
+/* There is no place for the merged slot, for which one row would do. */
 static void want_room(struct merge *m, struct pair *pair, unsigned int slot)
 {
-	const struct ckpt_geometry *g = &m->store->geometry;
 	unsigned long flags;
 	struct both b;
-	u32 own;
+	u32 blocks;
 
 	spin_lock_irqsave(&pair->leaf->lock, flags);
 	look_at(m, pair, slot, &b);
-	own = pair->leaf->leaf->w->own[slot];
 	spin_unlock_irqrestore(&pair->leaf->lock, flags);
-	if (b.need && b.mine.present)
-		add_want(m, &(struct ckpt_want){
-			.units = ckpt_unit_mask(g, b.mine.present | b.need),
-			.home = { b.mine.where, b.theirs.where },
-			.has = { ckpt_unit_mask(g, b.mine.present | own),
-				 ckpt_unit_mask(g, b.theirs.present) },
-		});
+	blocks = hweight32(b.mine.present | b.need);
+	if (must_move(&b)) {
+		u32 units = ckpt_blocks_units(&m->store->geometry, ckpt_mask(0, blocks));
+
+		m->want += units;
+		m->want_most = max(m->want_most, units);
+	}
 }
 
 /* None of the hard slots that are left in the batch has found a place. */
@@ -639,29 +708,6 @@ static int close_gap(struct merge *m)
 	return r;
 }
 
-/* A spare window has all places wanted, so it is not always tried. */
-static void want_spare(struct merge *m)
-{
-	if (m->store->room_fails & 1 && ckpt_space_lacks_spares(m->store))
-		add_want(m, &(struct ckpt_want){
-			.units = ckpt_unit_mask(&m->store->geometry, ~0u),
-		});
-}
-
-/* Look for room about a window that one of them has, and else in the next stretch, in turn. */
-static int look_for_room(struct merge *m)
-{
-	struct ckpt_store *store = m->store;
-	unsigned int turn = store->room_fails;
-	const struct ckpt_want *want = &m->wants.want[turn / 4 % m->wants.nr];
-	u64 about = want->home[turn / 2 % 2] >> CKPT_UNIT_SHIFT;
-
-	if (turn & 1 || !about)
-		return ckpt_room_make(store, &m->wants, &store->room_cursor);
-	about = round_down(about, CKPT_REPACK_UNITS);
-	return ckpt_room_make(store, &m->wants, &about);
-}
-
 /*
  * When it has not helped a few times, which the walk over all leaves is not worth, it is tried more
  * and more seldom.
@@ -669,6 +715,7 @@ static int look_for_room(struct merge *m)
 static int make_room(struct merge *m)
 {
 	struct ckpt_store *store = m->store;
+	u32 window = ckpt_cluster_units(&store->geometry);
 	unsigned int turns;
 	int r;
 
@@ -676,14 +723,15 @@ static int make_room(struct merge *m)
 		store->room_fails = 0;
 	else if (store->room_fails && time_before(jiffies, store->room_again))
 		return -ENOSPC;
-	want_spare(m);
 	/* Somebody was at all of them. */
-	if (!m->wants.nr)
+	if (!m->want)
 		return -EAGAIN;
-	r = look_for_room(m);
+	/* And the spare windows, from which the next one begins. */
+	r = ckpt_room_make(store, m->want_most,
+			   min(m->want, ROOM_WINDOWS * window) + ROOM_SPARES * window);
 	if (r < 0)
 		return r;
-	/* Whether this is a help the next call sees, which has its wants already. */
+	/* Whether this is a help the next call sees. */
 	turns = store->room_fails++ / ROOM_TURNS;
 	store->room_again = jiffies + (turns ? HZ << min(turns, 6u) : 0);
 	return turns && !r ? -ENOSPC : -EAGAIN;

@@ -142,18 +142,18 @@ static void copy_slot(struct drain *d, struct ckpt_copies *copies, struct ckpt_n
 {
 	const struct ckpt_geometry *g = &d->store->geometry;
 	u64 start = (leaf->index * CKPT_FANOUT + slot) << g->cluster_shift;
-	struct ckpt_state s = ckpt_slot_decode(&leaf->leaf->w->live[slot]);
+	struct ckpt_state s = ckpt_leaf_live(leaf->leaf->w, slot);
 	u32 left = s.present | s.zero;
 
-	atomic64_add(ckpt_blocks_units(g, s.present), &d->store->copied);
+	atomic64_add(ckpt_state_used(g, &s), &d->store->copied);
 	while (left) {
 		u32 first = (u32)__ffs(left);
 		bool zero = s.zero & ckpt_mask(first, 1);
 		u32 nr = ckpt_run(zero ? s.zero : s.present, first);
 		u64 offset = (u64)first << g->block_shift;
 
-		add_run(d, copies, zero, s.where + offset, start + offset,
-			(u64)nr << g->block_shift);
+		add_run(d, copies, zero, zero ? 0 : ckpt_state_sector(g, &s, offset),
+			start + offset, (u64)nr << g->block_shift);
 		left &= ~ckpt_mask(first, nr);
 	}
 }
@@ -216,10 +216,10 @@ static void drop_slots(struct drain *d)
 
 		spin_lock_irqsave(&leaf->lock, flags);
 		for_each_set_bit(slot, d->batch.slots[i], CKPT_FANOUT) {
-			u32 present = le32_to_cpu(w->live[slot].present);
+			struct ckpt_state s = ckpt_leaf_live(w, slot);
 
 			if (!w->own[slot])
-				w->own[slot] = ckpt_whole_units(&d->store->geometry, present);
+				w->own[slot] = ckpt_state_whole(&d->store->geometry, &s);
 			ckpt_leaf_set(leaf, slot, 0, 0);
 			ckpt_leaf_dirty(leaf, slot);
 			/* Before a commit comes by, which gives the window back. */
@@ -339,11 +339,11 @@ static int run_batch(struct drain *d)
 
 /* ---- all of the layer ---- */
 
-static u64 slot_sectors(const struct ckpt_store *store, const struct ckpt_slot *slot)
+static u64 slot_sectors(const struct ckpt_store *store, struct ckpt_node *leaf, unsigned int slot)
 {
-	u32 blocks = le32_to_cpu(slot->present) | le32_to_cpu(slot->zero);
+	struct ckpt_state s = ckpt_leaf_look(leaf, slot);
 
-	return (u64)hweight32(blocks) << store->geometry.block_shift;
+	return (u64)hweight32(s.present | s.zero) << store->geometry.block_shift;
 }
 
 /* Take slots of the leaf from *@slot on into the batch; false when it is full. */
@@ -361,7 +361,7 @@ static bool gather(struct drain *d, struct ckpt_node *leaf, unsigned int *slot)
 		ckpt_drops_make(leaf);
 	bitmap_zero(slots, CKPT_FANOUT);
 	for (; *slot < CKPT_FANOUT; (*slot)++) {
-		u64 sectors = slot_sectors(d->store, &leaf->leaf->w->live[*slot]);
+		u64 sectors = slot_sectors(d->store, leaf, *slot);
 
 		if (!sectors)
 			continue;

@@ -55,13 +55,16 @@ static int claim(struct ckpt_store *store, enum ckpt_space_user user, u64 where,
 int ckpt_slot_claim(struct ckpt_store *store, enum ckpt_space_user user, struct ckpt_node *leaf,
 		    unsigned int slot, u32 wanted)
 {
-	struct ckpt_state s = ckpt_leaf_state(leaf, slot);
+	struct ckpt_state s = ckpt_leaf_look(leaf, slot);
 	struct ckpt_leaf_write *w = leaf->leaf->w;
 	u32 had = READ_ONCE(w->own[slot]), got;
-	u32 sure = had | ckpt_whole_units(&store->geometry, s.present);
+	u32 sure = had | ckpt_state_whole(&store->geometry, &s);
 	unsigned long flags;
 	int r;
 
+	/* What it lacks has no place in it. */
+	if (s.packed)
+		return 0;
 	r = claim(store, user, s.where, sure,
 		  ckpt_whole_units(&store->geometry, wanted) & ~sure, &got);
 	spin_lock_irqsave(&leaf->lock, flags);
@@ -92,13 +95,14 @@ int ckpt_move_window(struct ckpt_store *store, enum ckpt_space_user user, u32 ma
 	return r;
 }
 
-static int copy_blocks(struct ckpt_store *store, u64 from, u64 to, u32 mask)
+static int copy_present(struct ckpt_store *store, const struct ckpt_state *from,
+			const struct ckpt_state *to)
 {
 	struct ckpt_copies copies;
 	int r;
 
 	ckpt_copies_begin(&copies, store);
-	ckpt_copies_add_blocks(&copies, from, to, mask);
+	ckpt_copies_add_blocks(&copies, from, to, from->present);
 	r = ckpt_copies_wait(&copies);
 	WRITE_ONCE(store->data_written, true);
 	return r;
@@ -107,31 +111,30 @@ static int copy_blocks(struct ckpt_store *store, u64 from, u64 to, u32 mask)
 static int move(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int slot, u32 wanted)
 {
 	struct ckpt_leaf_write *w = leaf->leaf->w;
-	u32 present, own, old_own;
+	const struct ckpt_geometry *g = &store->geometry;
+	/* Nobody changes the slot now. */
+	struct ckpt_state old = ckpt_leaf_live(w, slot), new = old;
 	unsigned long flags;
-	u64 where, old;
+	u32 own, old_own;
 	int r;
 
-	/* Nobody changes the slot now but discards, which only take away. */
-	present = le32_to_cpu(w->live[slot].present);
-	old = le64_to_cpu(w->live[slot].where);
-	r = ckpt_move_window(store, CKPT_SPACE_DATA, present | wanted, &where, &own);
+	new.packed = 0;
+	r = ckpt_move_window(store, CKPT_SPACE_DATA, old.present | wanted, &new.where, &own);
 	if (r)
 		return r;
-	r = copy_blocks(store, old, where, present);
+	r = copy_present(store, &old, &new);
 	if (r) {
-		ckpt_free_mask(store, where, ckpt_unit_mask(&store->geometry, own), 0);
+		ckpt_free_mask(store, new.where, ckpt_unit_mask(g, own), 0);
 		return r;
 	}
 	spin_lock_irqsave(&leaf->lock, flags);
-	old_own = w->own[slot] | present;
+	old_own = w->own[slot] | ckpt_state_spots(&old, old.present);
 	w->own[slot] = own;
-	ckpt_leaf_place(leaf, slot, where);
+	ckpt_leaf_put(leaf, slot, &new);
 	ckpt_leaf_dirty(leaf, slot);
 	spin_unlock_irqrestore(&leaf->lock, flags);
-	atomic64_add(ckpt_blocks_units(&store->geometry, present), &store->copied);
-	ckpt_free_mask(store, old, ckpt_unit_mask(&store->geometry, old_own),
-		       READ_ONCE(store->txn) + 1);
+	atomic64_add(ckpt_state_used(g, &old), &store->copied);
+	ckpt_free_mask(store, old.where, ckpt_unit_mask(g, old_own), READ_ONCE(store->txn) + 1);
 	return 0;
 }
 

@@ -100,9 +100,11 @@ static inline bool find_leaf(struct ckpt_target *t, struct ckpt_layer *top, u64 
  */
 static inline bool find_present(const struct plain *p, bool write, u64 *place)
 {
-	struct ckpt_state state = ckpt_leaf_state(p->leaf, p->slot);
+	struct ckpt_state state = ckpt_leaf_plain(p->leaf, p->slot);
 	u32 mask = ckpt_mask(p->first, p->nr);
 
+	if (unlikely(state.where & CKPT_WHERE_FLAGS))
+		return false;
 	if (mask & ~state.present &&
 	    (write || mask & (state.present | state.zero) ||
 	     !find_below(p->leaf, p->slot, mask, &state.where)))
@@ -141,7 +143,10 @@ static inline bool take_whole(struct ckpt_target *t, const struct plain *p, u64 
 		return false;
 	if (mask & ~w->own[p->slot])
 		return false;
-	*place = le64_to_cpu(w->live[p->slot].where) + p->offset;
+	*place = le64_to_cpu(w->live[p->slot].where);
+	if (unlikely(*place & CKPT_WHERE_FLAGS))
+		return false;
+	*place += p->offset;
 	ckpt_first_take(t, w, p->slot, mask, p->nr);
 	return true;
 }

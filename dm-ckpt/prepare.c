@@ -68,19 +68,20 @@ static int prepare_slot(struct ckpt_store *store, struct ckpt_node *leaf, unsign
 			u32 block, u32 nr)
 {
 	struct ckpt_leaf_write *w = leaf->leaf->w;
-	u32 present, own, busy;
+	u32 own, busy, bit = ckpt_mask(block, 1);
+	struct ckpt_state s;
 	unsigned long flags;
 
 	spin_lock_irqsave(&leaf->lock, flags);
-	present = le32_to_cpu(w->live[slot].present);
+	s = ckpt_leaf_live(w, slot);
 	own = w->own[slot];
 	busy = w->pending[slot];
 	spin_unlock_irqrestore(&leaf->lock, flags);
-	if (present & ckpt_mask(block, 1) || own & ckpt_mask(block, 1))
+	if (s.present & bit || (own & bit && !s.packed))
 		return 0;
-	if (own)
-		return ckpt_slot_move(store, leaf, slot, ckpt_mask(block, 1));
-	if (present)
+	if (own || s.packed)
+		return ckpt_slot_move(store, leaf, slot, bit);
+	if (s.present)
 		return ckpt_slot_claim(store, CKPT_SPACE_DATA, leaf, slot,
 				       ckpt_mask(block, 1));
 	return busy ? 0 : ckpt_space_refill(store, block, nr);
@@ -194,8 +195,21 @@ void ckpt_prepare_head(struct ckpt_store *store, struct ckpt_layer *head, struct
 	up_read(&store->chain);
 }
 
+/* What has gone of a packed slot is all zero, or all below: one that has to be both moves. */
+static int prepare_zeros(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int slot,
+			 u32 blocks)
+{
+	struct ckpt_state s = ckpt_leaf_look(leaf, slot);
+
+	ckpt_state_zero(&s, blocks, true);
+	return ckpt_state_encodes(&s) ? 0 : ckpt_slot_move(store, leaf, slot, 0);
+}
+
 int ckpt_prepare_zero(struct ckpt_target *t, struct bio *bio)
 {
+	const struct ckpt_geometry *g = &t->store->geometry;
+	u32 block = ckpt_block_in_cluster(g, bio->bi_iter.bi_sector);
+	u32 nr = min(bio_sectors(bio) >> g->block_shift, CKPT_CLUSTER_BLOCKS - block);
 	u64 sector = bio->bi_iter.bi_sector, hole = 0;
 	struct ckpt_layer *top;
 	struct ckpt_node *leaf;
@@ -215,6 +229,7 @@ int ckpt_prepare_zero(struct ckpt_target *t, struct bio *bio)
 		leaf = get_leaf(t, top, sector);
 		if (!IS_ERR(leaf)) {
 			ckpt_leaf_make_writable(leaf, top);
+			r = prepare_zeros(t->store, leaf, slot_of(t, sector), ckpt_mask(block, nr));
 			ckpt_node_put(leaf);
 		} else {
 			r = PTR_ERR(leaf);
@@ -246,6 +261,8 @@ static enum fill_state claim_block(struct fill *f, struct ckpt_leaf_write *w)
 {
 	unsigned int slot = f->first / CKPT_CLUSTER_BLOCKS;
 	u32 block = f->first % CKPT_CLUSTER_BLOCKS, bit = ckpt_mask(block, 1);
+	const struct ckpt_geometry *g = &f->t->store->geometry;
+	struct ckpt_state s;
 
 	if (w->pending[slot] & bit || test_bit(slot, w->moving)) {
 		bio_list_add(&w->waiters, f->bio);
@@ -254,11 +271,11 @@ static enum fill_state claim_block(struct fill *f, struct ckpt_leaf_write *w)
 	if (!w->own[slot] && !w->live[slot].present && !w->pending[slot] &&
 	    !ckpt_first_place(f->t->store, f->leaf, slot, block, 1))
 		return FILL_AGAIN;
-	f->place = le64_to_cpu(w->live[slot].where) +
-		   ((u64)block << f->t->store->geometry.block_shift);
-	if (le32_to_cpu(w->live[slot].present) & bit)
+	s = ckpt_leaf_live(w, slot);
+	f->place = ckpt_state_sector(g, &s, (u64)block << g->block_shift);
+	if (s.present & bit)
 		return FILL_PRESENT;
-	if (!(w->own[slot] & bit) || !ckpt_quota_allows(f->t->volume))
+	if (!(w->own[slot] & bit) || s.packed || !ckpt_quota_allows(f->t->volume))
 		return FILL_AGAIN;
 	ckpt_first_take(f->t, w, slot, bit, 1);
 	return FILL_READY;

@@ -99,7 +99,7 @@ static enum step step_overwrite(struct ckpt_target *t, struct ckpt_node *leaf,
 		struct ckpt_state s;
 
 		s = ckpt_leaf_state(leaf, ckpt_cluster_of(g, at) % CKPT_FANOUT);
-		place = s.where + offset;
+		place = ckpt_state_sector(g, &s, offset);
 		if (!(s.present & ckpt_mask(block, 1)) || (done && place != f->sector + done))
 			break;
 		if (!done)
@@ -130,7 +130,7 @@ static int first_run(struct ckpt_target *t, struct ckpt_node *leaf, unsigned int
 
 	if (test_bit(slot, w->moving) || w->pending[slot] & ckpt_mask(block, 1))
 		return -EBUSY;
-	if (!ckpt_quota_allows(t->volume))
+	if (w->live[slot].where & cpu_to_le64(CKPT_SLOT_PACKED) || !ckpt_quota_allows(t->volume))
 		return 0;
 	nr = min(nr, ckpt_run(~(w->pending[slot] | present), block));
 	if (!w->own[slot] && (present || w->pending[slot] ||
@@ -291,22 +291,24 @@ static enum step zero_slots(struct ckpt_target *t, struct ckpt_layer *top, struc
 		u32 slot = (first + done) / CKPT_CLUSTER_BLOCKS;
 		u32 block = (first + done) % CKPT_CLUSTER_BLOCKS;
 		u32 part = min(blocks - done, CKPT_CLUSTER_BLOCKS - block);
-		u32 mask = ckpt_mask(block, part), present, zero;
+		u32 mask = ckpt_mask(block, part);
+		struct ckpt_state s;
 
 		if (test_bit(slot, w->moving) || w->pending[slot] & mask) {
 			if (!done)
 				step = wait_on_leaf(w, bio);
 			break;
 		}
-		present = le32_to_cpu(w->live[slot].present);
-		zero = le32_to_cpu(w->live[slot].zero);
+		s = ckpt_leaf_live(w, slot);
 		/* Over nothing, what is not there reads as zeros by itself. */
-		if (present & mask || (over && ~zero & mask)) {
+		if (s.present & mask || (over && ~s.zero & mask)) {
 			/* The places stay the slot's until the commit, or for good. */
 			if (!w->own[slot])
-				w->own[slot] = ckpt_whole_units(g, present);
-			ckpt_leaf_set(leaf, slot, present & ~mask,
-				      over ? zero | mask : zero & ~mask);
+				w->own[slot] = ckpt_state_whole(g, &s);
+			ckpt_state_zero(&s, mask, over);
+			if (!ckpt_state_encodes(&s))
+				break;
+			ckpt_leaf_put(leaf, slot, &s);
 			ckpt_leaf_dirty(leaf, slot);
 		}
 		done += part;

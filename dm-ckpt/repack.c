@@ -4,37 +4,28 @@
 
 #include "repack.h"
 
-/* So many windows are tried for what is wanted, so many for who is in its way, and then one. */
+/* Places that a sweep begins at, when the longest row is none to begin from. */
+#define SWEEPS	4u
+/* Rows of one length that are tried to be cleared, the cheapest. */
 #define BEST	8u
-#define BEST_THEN 2u
-/* Long chains that are hardly branched find more than short ones that are. */
-#define DEPTH	12u
-/* Looks at the stretch that one of those windows may take, and all plans together. */
-#define LOOKS	64u
-#define LOOKS_ALL 1024u
-/* From so many blocks on, all are alike. */
+/* From so many units on, all slots are alike. */
 #define MANY	16u
 #define NO_COST	(~0u)
+/* A row that any slot fits in, in bits of a mask. */
+#define WINDOW	CKPT_CLUSTER_BLOCKS
 
-/* A window to be in. */
-struct candidate {
-	u32 cost;
-	s64 place;
-};
-
-void ckpt_repack_begin(struct ckpt_repack *repack, const struct ckpt_geometry *g, u64 first, u32 nr,
-		       u32 random)
+void ckpt_repack_begin(struct ckpt_repack *repack, const struct ckpt_geometry *g, u64 first,
+		       u32 nr)
 {
 	u32 i;
 
 	repack->first = first;
 	repack->nr = nr < CKPT_REPACK_UNITS ? nr : CKPT_REPACK_UNITS;
 	repack->each = 1u << (ckpt_unit_mask_shift(g) - CKPT_UNIT_SHIFT);
-	repack->random = random;
-	repack->looks_left = LOOKS_ALL;
 	repack->nr_slots = 0;
 	repack->nr_moves = 0;
-	for (i = 0; i < CKPT_REPACK_UNITS; i++)
+	repack->nr_gaps = 0;
+	for (i = 0; i < CKPT_REPACK_HOLDS; i++)
 		repack->holds[i] = CKPT_REPACK_FIXED;
 }
 
@@ -45,32 +36,44 @@ void ckpt_repack_note_free(struct ckpt_repack *repack, u64 unit, u32 nr)
 			repack->holds[unit - repack->first] = CKPT_REPACK_FREE;
 }
 
-/* ---- the units of a window ---- */
-
-/* A walk through the units that a mask stands for, all of which are inside. */
-struct walk {
-	s64 place;
-	u32 mask, each, more, unit;
-};
-
-static struct walk units_of(const struct ckpt_repack *repack, s64 place, u32 mask)
+static u32 gap_start(unsigned int gap)
 {
-	return (struct walk){ .place = place, .mask = mask, .each = repack->each };
+	return CKPT_REPACK_UNITS + gap * (CKPT_REPACK_GAP + 1) + 1;
 }
 
-static inline bool next_unit(struct walk *w)
+unsigned int ckpt_repack_note_gap(struct ckpt_repack *repack, u64 unit, u32 nr)
 {
-	if (w->more) {
-		w->more--;
-		w->unit++;
-		return true;
-	}
-	if (!w->mask)
-		return false;
-	w->unit = (u32)(w->place + (s64)__builtin_ctz(w->mask) * w->each);
-	w->more = w->each - 1;
-	w->mask &= w->mask - 1;
-	return true;
+	unsigned int gap = repack->nr_gaps++;
+	u32 i;
+
+	repack->gap[gap] = unit;
+	for (i = 0; i < nr; i++)
+		repack->holds[gap_start(gap) + i] = CKPT_REPACK_FREE;
+	return gap;
+}
+
+u64 ckpt_repack_unit(const struct ckpt_repack *repack, u32 number, int *gap)
+{
+	*gap = -1;
+	if (number < CKPT_REPACK_UNITS)
+		return repack->first + number;
+	*gap = (int)((number - CKPT_REPACK_UNITS) / (CKPT_REPACK_GAP + 1));
+	return repack->gap[*gap] + (number - gap_start((unsigned int)*gap));
+}
+
+/* ---- slots ---- */
+
+static void fill(struct ckpt_repack *repack, s64 from, u32 nr, u32 holds)
+{
+	for (; nr; nr--, from++)
+		repack->holds[from] = (u16)holds;
+}
+
+/* The units that a mask stands for, all of which are inside. */
+static void set_units(struct ckpt_repack *repack, s64 place, u32 units, u32 holds)
+{
+	for (; units; units &= units - 1)
+		fill(repack, place + (s64)__builtin_ctz(units) * repack->each, repack->each, holds);
 }
 
 static bool is_inside(const struct ckpt_repack *repack, s64 place, u32 units)
@@ -79,256 +82,257 @@ static bool is_inside(const struct ckpt_repack *repack, s64 place, u32 units)
 	       place + (32 - (s64)__builtin_clz(units)) * repack->each <= repack->nr;
 }
 
-static bool has_unit(const struct ckpt_repack *repack, s64 place, u32 units, u32 unit)
-{
-	s64 off = (s64)unit - place;
-
-	return off >= 0 && off < 32 * (s64)repack->each &&
-	       units >> ((u32)off / repack->each) & 1;
-}
-
-static s64 place_of(const struct ckpt_repack *repack, u64 where)
-{
-	return (s64)(where >> CKPT_UNIT_SHIFT) - (s64)repack->first;
-}
-
 int ckpt_repack_note_slot(struct ckpt_repack *repack, u64 where, u32 units, u32 needs)
 {
-	s64 place = place_of(repack, where);
-	struct walk w;
+	s64 place = (s64)(where >> CKPT_UNIT_SHIFT) - (s64)repack->first;
+	struct ckpt_repack_slot *slot;
 
 	if (!is_inside(repack, place, units) || repack->nr_slots == CKPT_REPACK_UNITS)
 		return -1;
-	w = units_of(repack, place, units);
-	while (next_unit(&w))
-		repack->holds[w.unit] = (u16)repack->nr_slots;
-	repack->slot[repack->nr_slots].place = place;
-	repack->slot[repack->nr_slots].units = units;
-	repack->slot[repack->nr_slots].needs = needs;
+	set_units(repack, place, units, repack->nr_slots);
+	slot = &repack->slot[repack->nr_slots];
+	slot->place = place;
+	slot->units = units;
+	slot->needs = needs * repack->each;
+	slot->moved = false;
 	return (int)repack->nr_slots++;
 }
 
-/* ---- changes, which can be undone ---- */
+/* ---- rows ---- */
 
-static bool set_unit(struct ckpt_repack *repack, u32 unit, u32 holds)
+struct row {
+	u32 from, nr;
+};
+
+/* The next row of free units in [@from, @end); nr is 0 when there is none. */
+static struct row next_row(const struct ckpt_repack *repack, u32 from, u32 end)
 {
-	if (repack->nr_undo == CKPT_REPACK_UNDO)
-		return false;
-	repack->undo[repack->nr_undo].unit = (u16)unit;
-	repack->undo[repack->nr_undo++].holds = repack->holds[unit];
-	repack->holds[unit] = (u16)holds;
-	return true;
+	struct row row = {};
+
+	while (from < end && repack->holds[from] != CKPT_REPACK_FREE)
+		from++;
+	row.from = from;
+	while (from < end && repack->holds[from] == CKPT_REPACK_FREE)
+		from++;
+	row.nr = from - row.from;
+	return row;
 }
 
-static bool fix(struct ckpt_repack *repack, s64 place, u32 units)
+static struct row longest_row(const struct ckpt_repack *repack, u32 from, u32 end)
 {
-	struct walk w = units_of(repack, place, units);
+	struct row best = { .from = from }, row;
 
-	while (next_unit(&w))
-		if (!set_unit(repack, w.unit, CKPT_REPACK_FIXED))
-			return false;
-	return true;
-}
-
-static void undo(struct ckpt_repack *repack, u32 nr_undo, u32 nr_moves)
-{
-	while (repack->nr_undo > nr_undo) {
-		const struct ckpt_repack_undo *u = &repack->undo[--repack->nr_undo];
-
-		repack->holds[u->unit] = u->holds;
+	while ((row = next_row(repack, from, end)).nr) {
+		if (row.nr > best.nr)
+			best = row;
+		from = row.from + row.nr;
 	}
-	repack->nr_moves = nr_moves;
+	return best;
 }
 
-/* ---- where it is likely to be short ---- */
+/* The shortest one that is long enough, the first of those; nr is 0 when there is none. */
+static struct row fitting_row(const struct ckpt_repack *repack, u32 from, u32 end, u32 needs)
+{
+	struct row best = {}, row;
+
+	while ((row = next_row(repack, from, end)).nr) {
+		if (row.nr >= needs && (!best.nr || row.nr < best.nr))
+			best = row;
+		if (best.nr == needs)
+			break;
+		from = row.from + row.nr;
+	}
+	return best;
+}
+
+/* ---- the plan ---- */
+
+static void add_move(struct ckpt_repack *repack, u32 number, u32 to)
+{
+	struct ckpt_repack_slot *slot = &repack->slot[number];
+
+	set_units(repack, slot->place, slot->units, CKPT_REPACK_FREE);
+	fill(repack, to, slot->needs, number);
+	slot->moved = true;
+	repack->move[repack->nr_moves].slot = (u16)number;
+	repack->move[repack->nr_moves++].to = (u16)to;
+}
+
+/* Back to so many moves. */
+static void undo(struct ckpt_repack *repack, u32 nr_moves)
+{
+	while (repack->nr_moves > nr_moves) {
+		const struct ckpt_repack_move *move = &repack->move[--repack->nr_moves];
+		struct ckpt_repack_slot *slot = &repack->slot[move->slot];
+
+		fill(repack, move->to, slot->needs, CKPT_REPACK_FREE);
+		set_units(repack, slot->place, slot->units, move->slot);
+		slot->moved = false;
+	}
+}
+
+/* The slot at the front goes to a place behind it, or to a gap that is elsewhere, if it can. */
+static bool pack_slot(struct ckpt_repack *repack, u32 number, u32 from, u32 front)
+{
+	u32 needs = repack->slot[number].needs;
+	struct row row = fitting_row(repack, from, front, needs);
+
+	if (!row.nr)
+		row = fitting_row(repack, CKPT_REPACK_UNITS, CKPT_REPACK_HOLDS, needs);
+	if (row.nr)
+		add_move(repack, number, row.from);
+	return row.nr;
+}
 
 /*
- * What moves most easily is what has few blocks: each block more needs its own place free by the
- * same step, so the chance falls as a power.
+ * Pack what is behind @from, until there is such a row.  What has to stay may end a gap that was
+ * longer before: so as far as it was the longest.
  */
-static u32 cost_of(const struct ckpt_repack *repack, u32 slot)
+static u32 sweep(struct ckpt_repack *repack, u32 from, u32 best, u32 wanted)
 {
-	u32 blocks = hweight32(repack->slot[slot].needs);
+	u32 front, nr_moves = repack->nr_moves;
 
-	return 1u << (blocks < MANY ? blocks : MANY);
+	for (front = from; front < repack->nr && best < wanted; front++) {
+		u32 number = repack->holds[front], row;
+
+		if (repack->nr_moves == CKPT_REPACK_MOVES)
+			break;
+		if (number >= repack->nr_slots || repack->slot[number].moved)
+			continue;
+		/* A look goes through some thousand units. */
+		cond_resched();
+		if (!pack_slot(repack, number, from, front))
+			continue;
+		row = longest_row(repack, from, repack->nr).nr;
+		if (row > best) {
+			best = row;
+			nr_moves = repack->nr_moves;
+		}
+	}
+	undo(repack, nr_moves);
+	return best;
 }
 
-/* NO_COST also when it is @most or more. */
-static u32 cost_at(const struct ckpt_repack *repack, s64 place, u32 units, u32 most)
+/* ---- clearing a row ---- */
+
+/* A row of units, and how hard it is to clear it. */
+struct candidate {
+	u32 from, cost;
+};
+
+/*
+ * Each unit more that a slot needs in a row makes it less likely that there is one.  NO_COST: the
+ * row has something that has to stay, or nothing to gain.
+ */
+static u32 cost_of(const struct ckpt_repack *repack, u32 from, u32 nr, u32 most)
 {
-	struct walk w = units_of(repack, place, units);
-	u32 sum = 0, last = CKPT_REPACK_FREE;
+	u32 cost = 0, last = CKPT_REPACK_FREE, unit;
 
-	while (next_unit(&w)) {
-		u32 holds = repack->holds[w.unit];
+	for (unit = from; unit < from + nr && cost < most; unit++) {
+		u32 holds = repack->holds[unit], needs;
 
-		if (holds == CKPT_REPACK_FIXED)
-			return NO_COST;
-		/* Blocks of one slot mostly stand together. */
 		if (holds == CKPT_REPACK_FREE || holds == last)
 			continue;
-		sum += cost_of(repack, holds);
-		last = holds;
-		if (sum >= most)
+		if (holds >= repack->nr_slots || repack->slot[holds].moved)
 			return NO_COST;
+		/* Blocks of one slot mostly stand together. */
+		needs = repack->slot[holds].needs / repack->each;
+		cost += 1u << (needs < MANY ? needs : MANY);
+		last = holds;
 	}
-	return sum;
+	return cost ? cost : NO_COST;
 }
 
-/* The cheapest first; how many there are now. */
-static u32 add_candidate(struct candidate *c, u32 nr, u32 most, u32 cost, s64 place)
+/* The cheapest first; how many. */
+static u32 find_candidates(const struct ckpt_repack *repack, u32 nr, struct candidate *c)
 {
-	u32 i = nr < most ? nr++ : most - 1;
+	u32 step = nr / 4 ? nr / 4 : 1, found = 0, from, i;
 
-	for (; i && c[i - 1].cost > cost; i--)
-		c[i] = c[i - 1];
-	c[i].cost = cost;
-	c[i].place = place;
-	return nr;
-}
+	for (from = 0; from + nr <= repack->nr; from += step) {
+		u32 cost = cost_of(repack, from, nr, found == BEST ? c[BEST - 1].cost : NO_COST);
 
-/* The best @most windows for such units; or one, if nobody is in it. */
-static u32 find(struct ckpt_repack *repack, u32 units, struct candidate *c, u32 most)
-{
-	s64 least = -(s64)__builtin_ctz(units) * repack->each;
-	s64 span = (32 - (s64)__builtin_clz(units)) * repack->each + least;
-	u32 nr = 0, places = repack->nr < span ? 0 : (u32)(repack->nr - span + 1), from, i;
-
-	if (!places)
-		return 0;
-	/* Of many that are alike it is not always the same. */
-	repack->random = repack->random * 1664525u + 1013904223u;
-	from = (repack->random >> 16) % places;
-	for (i = 0; i < places && !(nr && !c[0].cost); i++) {
-		s64 place = least + (from + i < places ? from + i : from + i - places);
-		u32 cost = cost_at(repack, place, units, nr == most ? c[most - 1].cost : NO_COST);
-
-		if (cost != NO_COST)
-			nr = add_candidate(c, nr, most, cost, place);
-	}
-	return nr && !c[0].cost ? 1 : nr;
-}
-
-/* ---- who goes where ---- */
-
-static bool settle(struct ckpt_repack *repack, s64 place, u32 units, u32 depth);
-
-static bool add_move(struct ckpt_repack *repack, u32 slot, s64 place)
-{
-	if (repack->nr_moves == CKPT_REPACK_MOVES)
-		return false;
-	repack->move[repack->nr_moves].slot = (u16)slot;
-	repack->move[repack->nr_moves++].place = place;
-	return true;
-}
-
-static bool evict(struct ckpt_repack *repack, u32 slot, u32 depth)
-{
-	const struct ckpt_repack_slot *s = &repack->slot[slot];
-	struct candidate c[BEST_THEN];
-	u32 nr, i;
-
-	if (depth == DEPTH || !repack->looks)
-		return false;
-	repack->looks--;
-	repack->looks_left--;
-	/* A look goes through some ten thousand units. */
-	cond_resched();
-	nr = find(repack, s->needs, c, depth == 1 ? BEST_THEN : 1);
-	for (i = 0; i < nr; i++) {
-		u32 nr_undo = repack->nr_undo, nr_moves = repack->nr_moves;
-
-		if (settle(repack, c[i].place, s->needs, depth) &&
-		    add_move(repack, slot, c[i].place))
-			return true;
-		undo(repack, nr_undo, nr_moves);
-	}
-	return false;
-}
-
-/* What a slot has left that was in the way at @place is free, but for what it was evicted for. */
-static bool leave(struct ckpt_repack *repack, u32 slot, s64 place, u32 units)
-{
-	const struct ckpt_repack_slot *s = &repack->slot[slot];
-	struct walk w = units_of(repack, s->place, s->units);
-
-	while (next_unit(&w))
-		if (!has_unit(repack, place, units, w.unit) &&
-		    !set_unit(repack, w.unit, CKPT_REPACK_FREE))
-			return false;
-	return true;
-}
-
-/* Who is in these units, those of the most blocks first; false: some of them have to stay. */
-static bool list_evicted(struct ckpt_repack *repack, s64 place, u32 units, u16 *slot, u32 *nr)
-{
-	struct walk w = units_of(repack, place, units);
-	u32 i;
-
-	while (next_unit(&w)) {
-		u16 holds = repack->holds[w.unit];
-
-		if (holds == CKPT_REPACK_FIXED)
-			return false;
-		for (i = 0; i < *nr && slot[i] != holds; i++)
-			;
-		if (holds == CKPT_REPACK_FREE || i < *nr)
+		if (cost == NO_COST || (found == BEST && cost >= c[BEST - 1].cost))
 			continue;
-		if (*nr == CKPT_CLUSTER_BLOCKS)
-			return false;
-		for (i = (*nr)++; i && cost_of(repack, slot[i - 1]) < cost_of(repack, holds); i--)
-			slot[i] = slot[i - 1];
-		slot[i] = holds;
+		for (i = found < BEST ? found++ : BEST - 1; i && c[i - 1].cost > cost; i--)
+			c[i] = c[i - 1];
+		c[i].from = from;
+		c[i].cost = cost;
 	}
+	return found;
+}
+
+/* The largest slot that is in the row still, which finds room least; CKPT_REPACK_FREE: none. */
+static u32 largest_in(const struct ckpt_repack *repack, u32 from, u32 nr)
+{
+	u32 best = CKPT_REPACK_FREE, unit;
+
+	for (unit = from; unit < from + nr; unit++) {
+		u32 holds = repack->holds[unit];
+
+		if (holds < repack->nr_slots &&
+		    (best == CKPT_REPACK_FREE ||
+		     repack->slot[holds].needs > repack->slot[best].needs))
+			best = holds;
+	}
+	return best;
+}
+
+/* All who are in the row go elsewhere, but to no gap, a row itself; else nothing changes. */
+static bool clear_row(struct ckpt_repack *repack, u32 from, u32 nr)
+{
+	u32 nr_moves = repack->nr_moves, number;
+
+	while ((number = largest_in(repack, from, nr)) != CKPT_REPACK_FREE) {
+		u32 needs = repack->slot[number].needs;
+		struct row row = fitting_row(repack, 0, from, needs);
+
+		/* A look goes through some thousand units. */
+		cond_resched();
+		if (!row.nr)
+			row = fitting_row(repack, from + nr, repack->nr, needs);
+		if (!row.nr || repack->nr_moves == CKPT_REPACK_MOVES) {
+			undo(repack, nr_moves);
+			return false;
+		}
+		add_move(repack, number, row.from);
+	}
+	/* For nobody who is moved for another row. */
+	fill(repack, from, nr, CKPT_REPACK_FIXED);
 	return true;
 }
 
-/* Have these units for somebody.  After false all is to be undone. */
-static bool settle(struct ckpt_repack *repack, s64 place, u32 units, u32 depth)
-{
-	u16 slot[CKPT_CLUSTER_BLOCKS];
-	u32 nr = 0, i;
-
-	if (!list_evicted(repack, place, units, slot, &nr) || !fix(repack, place, units))
-		return false;
-	/* Each goes once, and to no place from which one of them has still to be copied. */
-	for (i = 0; i < nr; i++)
-		if (!fix(repack, repack->slot[slot[i]].place, repack->slot[slot[i]].units))
-			return false;
-	for (i = 0; i < nr; i++)
-		if (!evict(repack, slot[i], depth + 1) || !leave(repack, slot[i], place, units))
-			return false;
-	return true;
-}
-
-/* What it @has in that window stays. */
-static bool try(struct ckpt_repack *repack, s64 place, u32 units, u32 has)
-{
-	u32 nr_moves = repack->nr_moves;
-
-	repack->nr_undo = 0;
-	repack->looks = repack->looks_left < LOOKS ? repack->looks_left : LOOKS;
-	if (fix(repack, place, has) && settle(repack, place, units & ~has, 0))
-		return true;
-	undo(repack, 0, nr_moves);
-	return false;
-}
-
-bool ckpt_repack_plan(struct ckpt_repack *repack, const struct ckpt_want *want)
+/* As many rows as it takes, of so many units each; how many units there are now. */
+static u32 clear_rows(struct ckpt_repack *repack, u32 nr, u32 wanted)
 {
 	struct candidate c[BEST];
-	u32 nr, i;
+	u32 got = 0, found, i;
 
-	for (i = 0; i < 2; i++) {
-		s64 place = place_of(repack, want->home[i]);
+	do {
+		found = find_candidates(repack, nr, c);
+		for (i = 0; i < found && !clear_row(repack, c[i].from, nr); i++)
+			;
+		if (i < found)
+			got += nr;
+	} while (i < found && got < wanted);
+	return got;
+}
 
-		if (want->home[i] && is_inside(repack, place, want->units | want->has[i]) &&
-		    try(repack, place, want->units, want->has[i]))
-			return true;
-	}
-	nr = find(repack, want->units, c, BEST);
-	for (i = 0; i < nr; i++)
-		if (try(repack, c[i].place, want->units, 0))
-			return true;
-	return false;
+u32 ckpt_repack_plan(struct ckpt_repack *repack, u32 least, u32 wanted)
+{
+	struct row gap = longest_row(repack, 0, repack->nr);
+	u32 window = WINDOW * repack->each, best, i;
+
+	if (gap.nr >= wanted)
+		return gap.nr;
+	/* In a whole window there is room for any slot, and for a next sweep. */
+	best = least < window ? clear_rows(repack, window, wanted) : 0;
+	if (best)
+		return window;
+	if (clear_rows(repack, least, wanted))
+		return least;
+	best = sweep(repack, gap.from, gap.nr, wanted);
+	/* Or wherever it may be better. */
+	for (i = 0; i < SWEEPS && best < wanted; i++)
+		best = sweep(repack, i * repack->nr / SWEEPS, best, wanted);
+	return longest_row(repack, 0, repack->nr).nr;
 }

@@ -5,7 +5,8 @@
 #include "store.h"
 
 /* Lay one layer's slot under what is resolved; 1 if its leaf knew all the rest. */
-static int lay_under(struct ckpt_resolve *r, struct ckpt_layer *layer, u64 cluster)
+static int lay_under(const struct ckpt_geometry *g, struct ckpt_resolve *r,
+		     struct ckpt_layer *layer, u64 cluster)
 {
 	const struct ckpt_under *under;
 	unsigned int slot = cluster % CKPT_FANOUT;
@@ -17,7 +18,7 @@ static int lay_under(struct ckpt_resolve *r, struct ckpt_layer *layer, u64 clust
 		return PTR_ERR_OR_ZERO(leaf);
 	rcu_read_lock();
 	state = ckpt_leaf_state(leaf, slot);
-	ckpt_resolve_slot(r, &state);
+	ckpt_resolve_slot(g, r, &state);
 	under = ckpt_under(leaf, slot);
 	if (under)
 		ckpt_resolve_under(r, under);
@@ -37,7 +38,7 @@ static int walk_down(struct ckpt_store *store, struct ckpt_layer *layer, u64 clu
 		ckpt_resolve_size(g, r, cluster, layer->sectors);
 		if (layer->base)
 			return 0;	/* what is open now is the base's */
-		known = lay_under(r, layer, cluster);
+		known = lay_under(g, r, layer, cluster);
 		if (known)
 			return known < 0 ? known : 0;
 	}

@@ -7,11 +7,12 @@
 #include "move.h"
 #include "pace.h"
 #include "pressure.h"
+#include "repack.h"
 #include "resolve.h"
 #include "store.h"
 
 /* Slots that are moved with one drain and one commit. */
-#define BATCH	CKPT_REPACK_MOVES
+#define BATCH	256u
 
 /* Whose slot a number of the plan is. */
 struct owner {
@@ -26,21 +27,34 @@ struct occupant {
 	struct ckpt_node *leaf;
 	unsigned int slot;
 	struct ckpt_repack_move move;
-	u64 where;			/* its new place */
-	u32 own;			/* and what is set aside there */
-	bool placed;			/* it is the slot's */
+	struct ckpt_state to;		/* what it will be */
+	u32 own;			/* and the spots that are set aside for it */
+	bool placed;			/* its new place is its own */
 	bool again;			/* it is not free yet */
+};
+
+/* A spare window that slots go to. */
+struct gap {
+	u64 where;			/* sector */
+	u32 left;			/* units that nobody has, as ckpt_unit_mask() makes them */
 };
 
 struct room {
 	struct ckpt_store *store;
 	unsigned int nr;
+	struct gap gap[CKPT_REPACK_GAPS];
 	struct occupant occupant[BATCH];
 	struct owner owner[CKPT_REPACK_UNITS];
 	struct ckpt_repack repack;
 };
 
 /* ---- who is where ---- */
+
+/* As many spots as a slot has blocks. */
+static u32 packed(const struct ckpt_state *s)
+{
+	return ckpt_mask(0, hweight32(s->present));
+}
 
 /* What is set aside for a slot is in the way as well.  Nobody else takes a live side away. */
 static void note_leaf(struct room *room, struct ckpt_layer *layer, struct ckpt_node *leaf)
@@ -52,12 +66,12 @@ static void note_leaf(struct room *room, struct ckpt_layer *layer, struct ckpt_n
 	for (slot = 0; slot < CKPT_FANOUT; slot++) {
 		u32 own = w ? READ_ONCE(w->own[slot]) : 0;
 		struct ckpt_state s = ckpt_leaf_look(leaf, slot);
+		u32 has = ckpt_unit_mask(g, ckpt_state_spots(&s, s.present) | own);
 		int number = -1;
 
 		if (s.present)
-			number = ckpt_repack_note_slot(&room->repack, s.where,
-						       ckpt_unit_mask(g, s.present | own),
-						       ckpt_unit_mask(g, s.present));
+			number = ckpt_repack_note_slot(&room->repack, s.where, has,
+						       hweight32(ckpt_unit_mask(g, packed(&s))));
 		if (number >= 0)
 			room->owner[number] = (struct owner){ layer, leaf->index, slot };
 	}
@@ -103,30 +117,45 @@ static struct ckpt_layer *next_layer(struct ckpt_store *store, unsigned long *nu
 	return layer;
 }
 
-static int look_around(struct room *room, u64 *cursor)
+/* Spare windows to begin with, as far as there are any. */
+static int take_gaps(struct room *room)
 {
+	u32 whole = ckpt_unit_mask(&room->store->geometry, ~0u);
+	int r = 0;
+
+	while (room->repack.nr_gaps < CKPT_REPACK_GAPS) {
+		struct gap *gap = &room->gap[room->repack.nr_gaps];
+
+		r = ckpt_space_spare(room->store, 0, ~0u, &gap->where);
+		if (r)
+			break;
+		gap->left = whole;
+		ckpt_repack_note_gap(&room->repack, gap->where >> CKPT_UNIT_SHIFT,
+				     ckpt_cluster_units(&room->store->geometry));
+	}
+	return r == -ENOSPC ? 0 : r;
+}
+
+static void give_back_gaps(struct room *room)
+{
+	unsigned int i;
+
+	for (i = 0; i < room->repack.nr_gaps; i++)
+		ckpt_free_mask(room->store, room->gap[i].where, room->gap[i].left, 0);
+}
+
+static int look_around(struct room *room)
+{
+	struct ckpt_store *store = room->store;
 	struct ckpt_layer *layer;
 	unsigned long number = 0;
 	int r;
 
-	ckpt_space_drop_stock(room->store);
-	r = ckpt_space_survey(room->store, cursor, &room->repack);
-	while (!r && (layer = next_layer(room->store, &number)))
+	ckpt_space_drop_stock(store);
+	r = ckpt_space_survey(store, &store->room_cursor, &room->repack);
+	while (!r && (layer = next_layer(store, &number)))
 		r = note_layer(room, layer);
 	return r;
-}
-
-/* What takes long to find no room does not always come first. */
-static void plan(struct room *room, const struct ckpt_wants *wants)
-{
-	unsigned int i;
-
-	for (i = 0; i < wants->nr && ckpt_pace_may_run(room->store); i++) {
-		unsigned int n = (i + room->store->room_fails) % wants->nr;
-
-		ckpt_repack_plan(&room->repack, &wants->want[n]);
-		cond_resched();
-	}
 }
 
 /* ---- moving them ---- */
@@ -140,7 +169,7 @@ static bool begin(struct room *room, const struct ckpt_repack_move *move, struct
 	if (IS_ERR_OR_NULL(leaf))
 		return false;
 	*o = (struct occupant){ .layer = owner->layer, .leaf = leaf, .slot = owner->slot,
-				.move = *move, .where = ckpt_repack_where(&room->repack, move) };
+				.move = *move };
 	ckpt_leaf_make_writable(leaf, o->layer);
 	/* A frozen one has a live side again, to be settled before it is merged. */
 	WRITE_ONCE(o->layer->settled, false);
@@ -155,34 +184,75 @@ static bool begin(struct room *room, const struct ckpt_repack_move *move, struct
 
 static void begin_all(struct room *room)
 {
+	struct ckpt_repack *repack = &room->repack;
 	unsigned int i;
 
-	for (i = 0; i < room->repack.nr_moves; i++)
-		if (begin(room, &room->repack.move[i], &room->occupant[room->nr]))
+	for (i = 0; i < repack->nr_moves && room->nr < BATCH; i++)
+		if (begin(room, &repack->move[i], &room->occupant[room->nr]))
 			room->nr++;
-	room->repack.nr_moves = 0;
+	repack->nr_moves -= i;
+	memmove(repack->move, repack->move + i, repack->nr_moves * sizeof(repack->move[0]));
+}
+
+/* Those whose places are not free yet come first next time: others wait for what they leave. */
+static void put_back(struct room *room)
+{
+	struct ckpt_repack *repack = &room->repack;
+	unsigned int i, again = 0;
+
+	for (i = 0; i < room->nr; i++)
+		again += room->occupant[i].again;
+	memmove(repack->move + again, repack->move, repack->nr_moves * sizeof(repack->move[0]));
+	repack->nr_moves += again;
+	for (i = room->nr; again; i--)
+		if (room->occupant[i - 1].again)
+			repack->move[--again] = room->occupant[i - 1].move;
 }
 
 /* Nobody changes these slots now. */
 static struct ckpt_state state_of(const struct occupant *o)
 {
-	return ckpt_slot_decode(&o->leaf->leaf->w->live[o->slot]);
+	return ckpt_leaf_live(o->leaf->leaf->w, o->slot);
 }
 
-/* Its new place, if all of that is free, and nobody has moved it since it was looked at. */
+/* Has nobody moved it since it was looked at, or written more to it? */
+static bool is_there(const struct room *room, const struct occupant *o,
+		     const struct ckpt_state *s)
+{
+	const struct ckpt_repack_slot *slot = &room->repack.slot[o->move.slot];
+	u64 place = room->repack.first + (u64)slot->place;
+	u32 units = hweight32(ckpt_unit_mask(&room->store->geometry, packed(s)));
+
+	return s->present && s->where >> CKPT_UNIT_SHIFT == place &&
+	       units * room->repack.each <= slot->needs;
+}
+
+/* Its new place, if all of that is free. */
 static int claim(struct room *room, struct occupant *o, const struct ckpt_state *s)
 {
 	const struct ckpt_geometry *g = &room->store->geometry;
-	int r;
+	u64 unit;
+	u32 wanted;
+	int gap, r = 0;
 
-	if (!s->present || s->where != ckpt_repack_from(&room->repack, &o->move))
+	if (!is_there(room, o, s))
 		return 0;
-	r = ckpt_space_claim(room->store, CKPT_SPACE_MERGE, o->where,
-			     ckpt_whole_units(g, s->present), &o->own);
-	o->placed = !r && !(s->present & ~o->own);
+	unit = ckpt_repack_unit(&room->repack, o->move.to, &gap);
+	o->to = ckpt_state_in_row(g, s, unit << CKPT_UNIT_SHIFT);
+	wanted = ckpt_state_whole(g, &o->to);
+	if (gap >= 0) {
+		u64 before = unit - room->repack.gap[gap];
+
+		room->gap[gap].left &= ~(ckpt_unit_mask(g, packed(s)) <<
+					 (u32)before / room->repack.each);
+		o->own = wanted;
+	} else {
+		r = ckpt_space_claim(room->store, CKPT_SPACE_MERGE, o->to.where, wanted, &o->own);
+	}
+	o->placed = !r && o->own == wanted;
 	o->again = !o->placed;
 	if (o->again)
-		ckpt_free_mask(room->store, o->where, ckpt_unit_mask(g, o->own), 0);
+		ckpt_free_mask(room->store, o->to.where, ckpt_unit_mask(g, o->own), 0);
 	return r;
 }
 
@@ -199,28 +269,28 @@ static int copy_all(struct room *room)
 
 		r = claim(room, o, &s);
 		if (o->placed)
-			ckpt_copies_add_blocks(&copies, s.where, o->where, s.present);
+			ckpt_copies_add_blocks(&copies, &s, &o->to, s.present);
 	}
 	r = ckpt_copies_wait(&copies) ?: r;
 	WRITE_ONCE(room->store->data_written, true);
 	return r;
 }
 
-/* The copies are there: the slot says so; *@old_own are the blocks set aside at *@old. */
-static void place(struct occupant *o, u64 *old, u32 *old_own)
+/* The copies are there: the slot says so.  What it was; *@old_own are the spots it had. */
+static struct ckpt_state place(struct occupant *o, u32 *old_own)
 {
 	struct ckpt_leaf_write *w = o->leaf->leaf->w;
-	struct ckpt_state s;
+	struct ckpt_state old;
 	unsigned long flags;
 
 	spin_lock_irqsave(&o->leaf->lock, flags);
-	s = state_of(o);
-	*old = s.where;
-	*old_own = w->own[o->slot] | s.present;
+	old = state_of(o);
+	*old_own = w->own[o->slot] | ckpt_state_spots(&old, old.present);
 	w->own[o->slot] = o->own;
-	ckpt_leaf_place(o->leaf, o->slot, o->where);
+	ckpt_leaf_put(o->leaf, o->slot, &o->to);
 	ckpt_leaf_dirty(o->leaf, o->slot);
 	spin_unlock_irqrestore(&o->leaf->lock, flags);
+	return old;
 }
 
 /* What sits on the layer must not remember the old place, which is free after a commit. */
@@ -228,23 +298,23 @@ static void finish(struct room *room, struct occupant *o)
 {
 	DECLARE_BITMAP(slots, CKPT_FANOUT);
 	struct ckpt_store *store = room->store;
-	u32 present = state_of(o).present, old_own;
-	u64 old;
+	struct ckpt_state old;
+	u32 old_own;
 
 	bitmap_zero(slots, CKPT_FANOUT);
 	__set_bit(o->slot, slots);
 	down_write(&store->chain);
-	place(o, &old, &old_own);
+	old = place(o, &old_own);
 	ckpt_resolve_forget(store, o->layer, o->leaf->index, slots);
 	up_write(&store->chain);
-	ckpt_free_mask(store, old, ckpt_unit_mask(&store->geometry, old_own),
+	ckpt_free_mask(store, old.where, ckpt_unit_mask(&store->geometry, old_own),
 		       READ_ONCE(store->txn) + 1);
-	atomic64_add(ckpt_blocks_units(&store->geometry, present), &store->copied);
+	atomic64_add(ckpt_state_used(&store->geometry, &old), &store->copied);
 }
 
 /*
- * All whose new places are free; the others are still to be moved.  How many, or an error; all are
- * let go.
+ * A batch: all whose new places are free; the others are still to be moved.  How many, or an error;
+ * all are let go.
  */
 static int move_some(struct room *room)
 {
@@ -264,14 +334,13 @@ static int move_some(struct room *room)
 			finish(room, o);
 			moved++;
 		} else if (o->placed) {
-			ckpt_free_mask(room->store, o->where,
+			ckpt_free_mask(room->store, o->to.where,
 				       ckpt_unit_mask(&room->store->geometry, o->own), 0);
-		} else if (o->again) {
-			room->repack.move[room->repack.nr_moves++] = o->move;
 		}
 		ckpt_move_end(o->leaf, o->slot);
 		ckpt_node_put(o->leaf);
 	}
+	put_back(room);
 	room->nr = 0;
 	return r ? r : (int)moved;
 }
@@ -289,7 +358,24 @@ static int move_all(struct room *room)
 	return r ? r : all;
 }
 
-int ckpt_room_make(struct ckpt_store *store, const struct ckpt_wants *wants, u64 *cursor)
+/* Nothing is planned yet; what is left of the gaps goes back in the end. */
+static int make(struct room *room, u32 least, u32 wanted)
+{
+	int moved = 0, r = take_gaps(room);
+
+	if (!r) {
+		ckpt_repack_plan(&room->repack, least, wanted);
+		moved = move_all(room);
+		r = min(moved, 0);
+	}
+	give_back_gaps(room);
+	ckpt_free_now(room->store);
+	/* Before somebody else has what it takes: the next sweep begins from there. */
+	r = r ?: ckpt_space_make_spares(room->store);
+	return r ? r : moved;
+}
+
+int ckpt_room_make(struct ckpt_store *store, u32 least, u32 wanted)
 {
 	struct room *room = kvzalloc(sizeof(*room), GFP_NOIO);
 	struct ckpt_pace pace;
@@ -299,12 +385,10 @@ int ckpt_room_make(struct ckpt_store *store, const struct ckpt_wants *wants, u64
 		return -ENOMEM;
 	room->store = store;
 	ckpt_pace_begin(store, &pace);
-	r = look_around(room, cursor);
-	if (!r)
-		plan(room, wants);
-	if (!r && room->repack.nr_moves) {
+	r = look_around(room);
+	if (!r) {
 		ckpt_pressure_lend(store);
-		r = move_all(room);
+		r = make(room, least, wanted);
 		ckpt_pressure_lent_back(store);
 	}
 	ckpt_pace_end(store, &pace);

@@ -530,11 +530,6 @@ static int add_runs(struct ckpt_store *store, u32 least, u64 enough)
 
 /* ---- spare windows ---- */
 
-unsigned int ckpt_space_lacks_spares(const struct ckpt_store *store)
-{
-	return store->space.most_spares - READ_ONCE(store->space.nr_spares);
-}
-
 /* What nodes need is not touched.  space->refill is held.  Sleeps; -EIO. */
 static int add_spares(struct ckpt_store *store)
 {
@@ -543,7 +538,7 @@ static int add_spares(struct ckpt_store *store)
 	struct ckpt_space_run run;
 	int r = 0;
 
-	while (!r && ckpt_space_lacks_spares(store) &&
+	while (!r && space->nr_spares < space->most_spares &&
 	       READ_ONCE(space->taken) + whole <= merge_limit(store)) {
 		r = take_run(store, &space->spare_cursor, whole, whole, &run);
 		if (r)
@@ -557,7 +552,18 @@ static int add_spares(struct ckpt_store *store)
 	return r == -ENOSPC ? 0 : r;
 }
 
-int ckpt_space_spare(struct ckpt_store *store, u32 blocks, u64 *where)
+int ckpt_space_make_spares(struct ckpt_store *store)
+{
+	struct ckpt_space *space = &store->space;
+	int r;
+
+	mutex_lock(&space->refill);
+	r = add_spares(store);
+	mutex_unlock(&space->refill);
+	return r;
+}
+
+int ckpt_space_spare(struct ckpt_store *store, unsigned int keep, u32 blocks, u64 *where)
 {
 	const struct ckpt_geometry *g = &store->geometry;
 	struct ckpt_space *space = &store->space;
@@ -566,7 +572,7 @@ int ckpt_space_spare(struct ckpt_store *store, u32 blocks, u64 *where)
 
 	mutex_lock(&space->refill);
 	r = add_spares(store);
-	if (!r && !space->nr_spares)
+	if (!r && space->nr_spares <= keep)
 		r = -ENOSPC;
 	if (!r) {
 		spin_lock_irq(&space->lock);
@@ -682,7 +688,7 @@ int ckpt_space_survey(struct ckpt_store *store, u64 *cursor, struct ckpt_repack 
 	index = *cursor / CKPT_SPACE_LEAF_UNITS;
 	from = *cursor % CKPT_SPACE_LEAF_UNITS;
 	to = min(from + CKPT_REPACK_UNITS, leaf_end(store, index));
-	ckpt_repack_begin(repack, &store->geometry, *cursor, to - from, store->room_fails);
+	ckpt_repack_begin(repack, &store->geometry, *cursor, to - from);
 	*cursor += to - from;
 	leaf = ckpt_node_get(&space->tree, 0, index, true);
 	if (IS_ERR(leaf))

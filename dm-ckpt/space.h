@@ -98,13 +98,13 @@ int ckpt_space_refill(struct ckpt_store *store, u32 first, u32 nr);
 int ckpt_space_fit(struct ckpt_store *store, enum ckpt_space_user user, u32 blocks, u64 *where);
 
 /*
- * A spare window for a merge.  The places of @blocks are set aside in it, and the others are free.
- * Sleeps; -ENOSPC when none is left and none can be made, -EIO.
+ * A spare window for a merge, if more than @keep are left.  The places of @blocks are set aside in
+ * it, and the others are free.  Sleeps; -ENOSPC when there is none and none can be made, -EIO.
  */
-int ckpt_space_spare(struct ckpt_store *store, u32 blocks, u64 *where);
+int ckpt_space_spare(struct ckpt_store *store, unsigned int keep, u32 blocks, u64 *where);
 
-/* How many spare windows are missing, which a merge should make room for.  Any context. */
-unsigned int ckpt_space_lacks_spares(const struct ckpt_store *store);
+/* Make as many spare windows as are missing, of what is free.  Sleeps; -EIO. */
+int ckpt_space_make_spares(struct ckpt_store *store);
 
 /*
  * What is free in the next stretch of the store from *@cursor on, in units, which moves on; all

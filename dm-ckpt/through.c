@@ -80,14 +80,14 @@ static void list_drops(struct ckpt_layer *layer, struct ckpt_drops *drops)
 static void drop(struct ckpt_node *leaf, unsigned int slot, u32 mask)
 {
 	struct ckpt_leaf_write *w = leaf->leaf->w;
-	u32 present = le32_to_cpu(w->live[slot].present), zero = le32_to_cpu(w->live[slot].zero);
+	struct ckpt_state s = ckpt_leaf_live(w, slot);
 
 	/* The places stay the slot's as long as the journal has the blocks. */
 	if (!w->own[slot])
-		w->own[slot] = ckpt_whole_units(&leaf->store->geometry, present);
-	w->drops->present[0][slot] |= present & mask;
-	w->drops->zero[0][slot] |= zero & mask;
-	ckpt_leaf_set(leaf, slot, present & ~mask, zero & ~mask);
+		w->own[slot] = ckpt_state_whole(&leaf->store->geometry, &s);
+	w->drops->present[0][slot] |= s.present & mask;
+	w->drops->zero[0][slot] |= s.zero & mask;
+	ckpt_leaf_set(leaf, slot, s.present & ~mask, s.zero & ~mask);
 	list_drops(w->layer, w->drops);
 	if (ckpt_fault(CKPT_FAULT_DROPS))
 		ckpt_leaf_dirty(leaf, slot);
@@ -96,10 +96,10 @@ static void drop(struct ckpt_node *leaf, unsigned int slot, u32 mask)
 static void end_pending(struct ckpt_node *leaf, unsigned int slot, u32 mask, bool ok)
 {
 	struct ckpt_leaf_write *w = leaf->leaf->w;
-	u32 left = le32_to_cpu(w->live[slot].present) | le32_to_cpu(w->live[slot].zero);
+	struct ckpt_state s = ckpt_leaf_live(w, slot);
 
 	w->pending[slot] &= ~mask;
-	if (!(left & mask))
+	if (!((s.present | s.zero) & mask))
 		/* The merge was first, and its commit has left the window for this. */
 		ckpt_leaf_dirty(leaf, slot);
 	else if (ok)
@@ -285,6 +285,7 @@ struct run {
 	unsigned int first;		/* block of the leaf */
 	bool covered;
 	bool part;			/* of a covered block, and only that */
+	bool zeros;			/* zeros of that slot come first, see kept_zeros() */
 	bool busy;
 };
 
@@ -292,6 +293,21 @@ struct run {
 static bool held(const struct ckpt_leaf_write *w, unsigned int slot)
 {
 	return test_bit(slot, w->moving) && !test_bit(slot, w->drops->copied);
+}
+
+/*
+ * What has gone of a packed slot is all zero, or all the base's, and what is written is the
+ * base's: so zeros are written first.
+ */
+static u32 kept_zeros(const struct ckpt_state *s)
+{
+	return s->packed & s->zero;
+}
+
+/* node->lock is held. */
+static bool is_used(const struct ckpt_leaf_write *w, unsigned int slot)
+{
+	return w->pending[slot] || test_bit(slot, w->moving);
 }
 
 /* node->lock is held. */
@@ -308,12 +324,17 @@ static void measure(struct ckpt_node *leaf, u64 sector, u32 nr, struct run *run)
 		unsigned int slot = ckpt_cluster_of(g, at) % CKPT_FANOUT;
 		u32 inside = at & (ckpt_block_sectors(g) - 1), bit, covered;
 		u32 part = min(nr - run->sectors, ckpt_block_sectors(g) - inside);
+		struct ckpt_state s = ckpt_leaf_live(w, slot);
 
 		bit = ckpt_mask(ckpt_block_in_cluster(g, at), 1);
-		covered = (le32_to_cpu(w->live[slot].present) |
-			   le32_to_cpu(w->live[slot].zero)) & bit;
-		if (w->pending[slot] & bit || (covered && held(w, slot))) {
+		covered = (s.present | s.zero) & bit;
+		if (w->pending[slot] & bit || (covered && held(w, slot)) ||
+		    (covered && kept_zeros(&s) && is_used(w, slot))) {
 			run->busy = !run->sectors;
+			break;
+		}
+		if (covered && kept_zeros(&s)) {
+			run->zeros = !run->sectors;
 			break;
 		}
 		if (!run->sectors)
@@ -372,7 +393,7 @@ static int begin_locked(struct ckpt_node *leaf, struct bio *bio, u64 sector, u32
 		bio_list_add(&leaf->leaf->w->waiters, bio);
 		return -EBUSY;
 	}
-	if (run.part)
+	if (run.part || run.zeros)
 		return 0;
 	if (run.covered) {
 		piece->leaf = leaf;
@@ -407,8 +428,30 @@ struct work {
 	struct run run;
 	unsigned int nr;		/* blocks that are pending */
 	u64 place;			/* sector of the first block in the store, or 0: zeros */
+	u32 zeros;			/* blocks of its slot that are pending instead */
 	unsigned int bank;
 };
+
+/* What is covered is the worker's; node->lock is held. */
+static void take(struct work *work)
+{
+	const struct ckpt_geometry *g = &work->t->store->geometry;
+	struct ckpt_leaf_write *w = work->leaf->leaf->w;
+	unsigned int slot = work->run.first / CKPT_CLUSTER_BLOCKS;
+	u32 block = work->run.first % CKPT_CLUSTER_BLOCKS;
+	struct ckpt_state s = ckpt_leaf_live(w, slot);
+
+	if (work->run.zeros) {
+		work->zeros = kept_zeros(&s);
+		w->pending[slot] |= work->zeros;
+		return;
+	}
+	if (work->run.part)
+		work->run.sectors = ckpt_block_sectors(g);
+	work->nr = mark_pending(work->leaf, &work->run);
+	if (s.present & ckpt_mask(block, 1))
+		work->place = ckpt_state_sector(g, &s, (u64)block << g->block_shift);
+}
 
 /*
  * Look at the front of a bio, and take what is covered.  0: it has been measured, and the epoch
@@ -430,27 +473,17 @@ static int begin_work(struct work *work, struct ckpt_target *t, struct bio *bio,
 	head = ckpt_target_top(t);
 	work->leaf = READ_ONCE(head->through) ? find_leaf(head, sector) : NULL;
 	if (work->leaf) {
-		struct ckpt_leaf_write *w;
-
 		spin_lock_irqsave(&work->leaf->lock, flags);
-		w = work->leaf->leaf->w;
 		if (!gone(work->leaf)) {
 			measure(work->leaf, sector, bio_sectors(bio), &work->run);
 			r = 0;
 		}
 		if (!r && work->run.busy) {
-			bio_list_add(&w->waiters, bio);
+			bio_list_add(&work->leaf->leaf->w->waiters, bio);
 			r = -EAGAIN;
-		} else if (!r && work->run.covered && work->run.part == part) {
-			unsigned int slot = work->run.first / CKPT_CLUSTER_BLOCKS;
-			u32 block = work->run.first % CKPT_CLUSTER_BLOCKS;
-
-			if (part)
-				work->run.sectors = ckpt_block_sectors(&t->store->geometry);
-			work->nr = mark_pending(work->leaf, &work->run);
-			if (le32_to_cpu(w->live[slot].present) & ckpt_mask(block, 1))
-				work->place = le64_to_cpu(w->live[slot].where) +
-					((u64)block << t->store->geometry.block_shift);
+		} else if (!r && (work->run.zeros ||
+				  (work->run.covered && work->run.part == part))) {
+			take(work);
 		}
 		spin_unlock_irqrestore(&work->leaf->lock, flags);
 	}
@@ -467,6 +500,33 @@ static void end_work(struct work *work, int error)
 	if (work->nr)
 		ckpt_through_end(work->leaf, work->run.first, work->nr, !error);
 	ckpt_epoch_leave(&work->t->epoch, work->bank);
+}
+
+/* Zeros of a packed slot go to the base; 0, as the bio has still to be looked at, or an error. */
+static int end_zeros(struct work *work)
+{
+	const struct ckpt_geometry *g = &work->t->store->geometry;
+	unsigned int slot = work->run.first / CKPT_CLUSTER_BLOCKS;
+	u64 start = (work->leaf->index * CKPT_FANOUT + slot) << g->cluster_shift;
+	u32 left = work->zeros;
+	unsigned long flags;
+	int r = 0;
+
+	while (left && !r) {
+		u32 first = (u32)__ffs(left), nr = ckpt_run(left, first);
+
+		r = blkdev_issue_zeroout(work->t->origin->bdev,
+					 start + ((u64)first << g->block_shift),
+					 (u64)nr << g->block_shift, GFP_NOIO, 0);
+		left &= ~ckpt_mask(first, nr);
+	}
+	WRITE_ONCE(work->t->origin_written, true);
+	spin_lock_irqsave(&work->leaf->lock, flags);
+	end_pending(work->leaf, slot, work->zeros, !r);
+	ckpt_leaf_wake(work->leaf);
+	spin_unlock_irqrestore(&work->leaf->lock, flags);
+	ckpt_epoch_leave(&work->t->epoch, work->bank);
+	return r;
 }
 
 /* The whole block goes to the base: what the head has of it, and what the bio changes. */
@@ -500,6 +560,8 @@ int ckpt_through_fill(struct ckpt_target *t, struct bio *bio)
 
 	if (r)
 		return r < 0 ? r : ckpt_prepare_write(t, sector, 1);
+	if (work.zeros)
+		return end_zeros(&work);
 	/* It is not covered any more, or has been covered as a whole: the usual way. */
 	if (!work.nr) {
 		ckpt_epoch_leave(&t->epoch, work.bank);
@@ -518,6 +580,8 @@ int ckpt_through_zero(struct ckpt_target *t, struct bio *bio)
 
 	if (r)
 		return r < 0 ? r : ckpt_prepare_write(t, sector, 1);
+	if (work.zeros)
+		return end_zeros(&work);
 	if (work.run.part) {
 		ckpt_epoch_leave(&t->epoch, work.bank);
 		/* What is not a whole block is not discarded. */

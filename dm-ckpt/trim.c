@@ -75,12 +75,16 @@ static void drop(struct trim *t, const struct hidden *h)
 	spin_lock_irqsave(&leaf->lock, flags);
 	w = leaf->leaf->w;
 	for (slot = 0; slot < CKPT_FANOUT; slot++) {
-		struct ckpt_state s = ckpt_slot_decode(&w->live[slot]);
+		struct ckpt_state s = ckpt_leaf_live(w, slot);
 
 		if (!(s.present & h->blocks[slot]) || test_bit(slot, w->moving))
 			continue;
-		w->own[slot] |= ckpt_whole_units(g, s.present);
-		ckpt_leaf_set(leaf, slot, s.present & ~h->blocks[slot], s.zero);
+		w->own[slot] |= ckpt_state_whole(g, &s);
+		/* Of a packed slot all that has gone is to be alike; nobody reads it. */
+		if (s.zero & s.packed)
+			s.zero |= s.present & h->blocks[slot];
+		s.present &= ~h->blocks[slot];
+		ckpt_leaf_put(leaf, slot, &s);
 		ckpt_leaf_dirty(leaf, slot);
 		t->slots++;
 	}

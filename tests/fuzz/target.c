@@ -20,7 +20,14 @@ static struct ckpt_file file;
 
 static struct ckpt_state slot(unsigned int window, uint32_t present, uint32_t zero)
 {
-	return (struct ckpt_state){ DATA + window * 256, present, zero };
+	return (struct ckpt_state){ DATA + window * 256, present, zero, 0 };
+}
+
+/* In the second half of the window. */
+static struct ckpt_state packed(unsigned int window, uint32_t present, uint32_t zero,
+				uint32_t places)
+{
+	return (struct ckpt_state){ DATA + window * 256 + 128, present, zero, places };
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -34,9 +41,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	store_slot(s, STORE_LAYER, 0, slot(0, 0xff, 0x100));
 	store_slot(s, STORE_LAYER, 2, slot(1, ~0u, 0));
 	store_slot(s, STORE_HEAD, 0, slot(2, 0xf0, 0xf));
+	store_slot(s, STORE_HEAD, 6, packed(2, 0x8421, 0x100, 0x8521));
 	store_commit(s);
 	store_write_back(s);
 	store_slot(s, STORE_HEAD, 5, slot(3, 0xf1, 0));
+	store_slot(s, STORE_HEAD, 6, packed(2, 0x8420, 0, 0x8421));
 	store_commit(s);
 	store_merge(s, STORE_HEAD, STORE_LAYER, 2, slot(1, ~0u, 0));
 	store_commit(s);

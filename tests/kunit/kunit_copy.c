@@ -74,6 +74,7 @@ static void nothing_to_copy(struct kunit *test)
 static void blocks_of_a_window(struct kunit *test)
 {
 	struct fixture *f = test->priv;
+	struct ckpt_state from = { .where = 0 }, to = { .where = 64 * SECTORS };
 	struct ckpt_copies copies;
 	u32 mask = 0x8000f011, i;
 
@@ -82,7 +83,7 @@ static void blocks_of_a_window(struct kunit *test)
 		put_byte(test, 64 + i, 0xaa);
 	}
 	ckpt_copies_begin(&copies, &f->store);
-	ckpt_copies_add_blocks(&copies, 0, 64 * SECTORS, mask);
+	ckpt_copies_add_blocks(&copies, &from, &to, mask);
 	KUNIT_EXPECT_EQ(test, ckpt_copies_wait(&copies), 0);
 	for (i = 0; i < 32; i++) {
 		KUNIT_EXPECT_EQ(test, get_byte(test, i), 1 + i);

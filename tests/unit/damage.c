@@ -39,25 +39,27 @@ static int begin(void **state)
 	(void)state;
 	store_new(&store);
 	store_begin(&store);
-	store_slot(&store, STORE_LAYER, 0, (struct ckpt_state){ DATA, 0xff, 0x100 });
-	store_slot(&store, STORE_LAYER, 2, (struct ckpt_state){ DATA + 256, ~0u, 0 });
-	store_slot(&store, STORE_HEAD, 0, (struct ckpt_state){ DATA + 512, 0xf0, 0xf });
-	store_slot(&store, STORE_HEAD, 5, (struct ckpt_state){ DATA + 768, 0xf0, 0xf });
+	store_slot(&store, STORE_LAYER, 0, (struct ckpt_state){ DATA, 0xff, 0x100, 0 });
+	store_slot(&store, STORE_LAYER, 2, (struct ckpt_state){ DATA + 256, ~0u, 0, 0 });
+	store_slot(&store, STORE_HEAD, 0, (struct ckpt_state){ DATA + 512, 0xf0, 0xf, 0 });
+	store_slot(&store, STORE_HEAD, 5, (struct ckpt_state){ DATA + 768, 0xf0, 0xf, 0 });
+	store_slot(&store, STORE_HEAD, 6, (struct ckpt_state){ DATA + 896, 0x8421, 0x100, 0x8521 });
 	store_commit(&store);
 	store_write_back(&store);
 
-	store_slot(&store, STORE_HEAD, 1, (struct ckpt_state){ DATA + 1024, 0x7, 0 });
-	store_slot(&store, STORE_HEAD, 5, (struct ckpt_state){ DATA + 768, 0xf1, 0 });
+	store_slot(&store, STORE_HEAD, 1, (struct ckpt_state){ DATA + 1024, 0x7, 0, 0 });
+	store_slot(&store, STORE_HEAD, 5, (struct ckpt_state){ DATA + 768, 0xf1, 0, 0 });
+	store_slot(&store, STORE_HEAD, 6, (struct ckpt_state){ DATA + 896, 0x8420, 0, 0x8521 });
 	store_commit(&store);
 	store_begin(&store);
 	store_commit(&store);
 	store_merge(&store, STORE_HEAD, STORE_LAYER, 0,
-		    (struct ckpt_state){ DATA + 512, 0xf0, 0x10f });
+		    (struct ckpt_state){ DATA + 512, 0xf0, 0x10f, 0 });
 	store_merge(&store, STORE_HEAD, STORE_LAYER, 2,
-		    (struct ckpt_state){ DATA + 256, ~0u, 0 });
+		    (struct ckpt_state){ DATA + 256, ~0u, 0, 0 });
 	store_prune(&store, STORE_LAYER, 0, 0);
 	store_commit(&store);
-	store_slot(&store, STORE_LAYER, 256, (struct ckpt_state){ 0, 0, 0 });
+	store_slot(&store, STORE_LAYER, 256, (struct ckpt_state){ 0, 0, 0, 0 });
 	store_adopt(&store, STORE_HEAD, STORE_LAYER, 0, 1);
 	store_size(&store, STORE_SECTORS);
 	store_commit(&store);

@@ -110,8 +110,8 @@ static void what_is_in_it(void **state)
 static void layers_lie_over_one_another(void **state)
 {
 	(void)state;
-	store_slot(&store, STORE_LAYER, 0, (struct ckpt_state){ STORE_DATA, 0x6, 0x10 });
-	store_slot(&store, STORE_HEAD, 0, (struct ckpt_state){ STORE_DATA + 256, 0x4, 0x1 });
+	store_slot(&store, STORE_LAYER, 0, (struct ckpt_state){ STORE_DATA, 0x6, 0x10, 0 });
+	store_slot(&store, STORE_HEAD, 0, (struct ckpt_state){ STORE_DATA + 256, 0x4, 0x1, 0 });
 	store_commit(&store);
 	assert_int_equal(open_image(false), CKPT_DONE);
 	read_all("disk");
@@ -128,18 +128,50 @@ static void layers_lie_over_one_another(void **state)
 	read_all("disk");
 }
 
+/* Blocks 1, 2 and 31 of the layer stand in a row with the places of two that have gone. */
+static void packed_slots(void **state)
+{
+	struct ckpt_state s = { STORE_DATA, 0x80000006, 0x100, 0x80000046 };
+
+	(void)state;
+	s.packed |= 1;
+	store_slot(&store, STORE_LAYER, 0, s);
+	s.zero |= s.packed & ~s.present;
+	s.where += 512;
+	store_slot(&store, STORE_LAYER, 1, s);
+	store_slot(&store, STORE_HEAD, 0, (struct ckpt_state){ STORE_DATA + 256, 0x4, 0x1, 0 });
+	store_commit(&store);
+	assert_int_equal(open_image(false), CKPT_DONE);
+	read_all("disk@monday");
+	assert_true(is_all(0, 0));
+	assert_true(is_from_store(1, STORE_DATA + 8));
+	assert_true(is_from_store(2, STORE_DATA + 16));
+	assert_true(is_all(5, 5));
+	assert_true(is_all(6, 6));
+	assert_true(is_all(8, 0));
+	assert_true(is_from_store(31, STORE_DATA + 32));
+	assert_true(is_all(32, 0));
+	assert_true(is_from_store(33, STORE_DATA + 512 + 8));
+	assert_true(is_all(38, 0));
+	assert_true(is_from_store(63, STORE_DATA + 512 + 32));
+	read_all("disk");
+	assert_true(is_from_store(1, STORE_DATA + 8));
+	assert_true(is_from_store(2, STORE_DATA + 256 + 16));
+	assert_true(is_from_store(31, STORE_DATA + 32));
+}
+
 static void merges_in_the_journal(void **state)
 {
 	(void)state;
-	store_slot(&store, STORE_LAYER, 0, (struct ckpt_state){ STORE_DATA, 0x6, 0x10 });
-	store_slot(&store, STORE_LAYER, 1, (struct ckpt_state){ STORE_DATA + 512, 0x1, 0 });
-	store_slot(&store, STORE_HEAD, 0, (struct ckpt_state){ STORE_DATA + 256, 0x4, 0x1 });
+	store_slot(&store, STORE_LAYER, 0, (struct ckpt_state){ STORE_DATA, 0x6, 0x10, 0 });
+	store_slot(&store, STORE_LAYER, 1, (struct ckpt_state){ STORE_DATA + 512, 0x1, 0, 0 });
+	store_slot(&store, STORE_HEAD, 0, (struct ckpt_state){ STORE_DATA + 256, 0x4, 0x1, 0 });
 	store_commit(&store);
 	/* Block 1 was copied beside the head's block 2. */
 	store_merge(&store, STORE_HEAD, STORE_LAYER, 0,
-		    (struct ckpt_state){ STORE_DATA + 256, 0x6, 0x11 });
+		    (struct ckpt_state){ STORE_DATA + 256, 0x6, 0x11, 0 });
 	store_merge(&store, STORE_HEAD, STORE_LAYER, 1,
-		    (struct ckpt_state){ STORE_DATA + 512, 0x1, 0 });
+		    (struct ckpt_state){ STORE_DATA + 512, 0x1, 0, 0 });
 	store_prune(&store, STORE_LAYER, 0, 0);
 	store_commit(&store);
 	assert_int_equal(open_image(false), CKPT_DONE);
@@ -157,7 +189,7 @@ static void merges_in_the_journal(void **state)
 static void adoption_in_the_journal(void **state)
 {
 	for (unsigned int level = 0; level < CKPT_MAP_LEVELS; level++) {
-		store_slot(&store, STORE_LAYER, 3, (struct ckpt_state){ STORE_DATA, 0x6, 0 });
+		store_slot(&store, STORE_LAYER, 3, (struct ckpt_state){ STORE_DATA, 0x6, 0, 0 });
 		store_adopt(&store, STORE_HEAD, STORE_LAYER, level, 0);
 		/* Nothing is there any more: no error. */
 		store_prune(&store, STORE_LAYER, 0, 0);
@@ -168,7 +200,7 @@ static void adoption_in_the_journal(void **state)
 		read_all("disk@monday");
 		assert_true(is_all(97, 97));
 		/* Where the child has something there is no room. */
-		store_slot(&store, STORE_LAYER, 0, (struct ckpt_state){ STORE_DATA + 256, 1, 0 });
+		store_slot(&store, STORE_LAYER, 0, (struct ckpt_state){ STORE_DATA + 256, 1, 0, 0 });
 		store_adopt(&store, STORE_HEAD, STORE_LAYER, level, 0);
 		store_commit(&store);
 		assert_int_equal(open_image(false), CKPT_INTEGRITY);
@@ -212,9 +244,9 @@ static void lost_journal_blocks(void **state)
 
 	(void)state;
 	store_commit(&store);
-	store_slot(&store, STORE_HEAD, 0, (struct ckpt_state){ STORE_DATA, 0x1, 0 });
+	store_slot(&store, STORE_HEAD, 0, (struct ckpt_state){ STORE_DATA, 0x1, 0, 0 });
 	store_commit(&store);
-	store_slot(&store, STORE_HEAD, 0, (struct ckpt_state){ STORE_DATA, 0x3, 0 });
+	store_slot(&store, STORE_HEAD, 0, (struct ckpt_state){ STORE_DATA, 0x3, 0, 0 });
 	store_commit(&store);
 	/* The last one may have been under way, one in the middle not. */
 	first[2 * CKPT_NODE_BYTES + 500] ^= 1;
@@ -252,7 +284,7 @@ static void sizes(void **state)
 	record.layer.sectors = cpu_to_le64(256 + 128);
 	store_record(&store, &record, STORE_LAYER);
 	/* No such bits are written, but they must not come up. */
-	store_slot(&store, STORE_LAYER, 1, (struct ckpt_state){ STORE_DATA, 0x00ff00ff, 0 });
+	store_slot(&store, STORE_LAYER, 1, (struct ckpt_state){ STORE_DATA, 0x00ff00ff, 0, 0 });
 	store_commit(&store);
 	assert_int_equal(open_image(false), CKPT_DONE);
 	read_all("disk");
@@ -352,6 +384,7 @@ static void guards(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(what_is_in_it, begin, end),
 	cmocka_unit_test_setup_teardown(layers_lie_over_one_another, begin, end),
+	cmocka_unit_test_setup_teardown(packed_slots, begin, end),
 	cmocka_unit_test_setup_teardown(merges_in_the_journal, begin, end),
 	cmocka_unit_test_setup_teardown(adoption_in_the_journal, begin, end),
 	cmocka_unit_test_setup_teardown(rotten_superblocks, begin, end),

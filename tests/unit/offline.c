@@ -133,8 +133,8 @@ static void doubled_in_text(void **state)
 	char first[64], second[64], *text, *place;
 
 	(void)state;
-	store_slot(&store, TWO, 0, (struct ckpt_state){ WINDOWS_START, 3, 0 });
-	store_slot(&store, HEAD, 0, (struct ckpt_state){ WINDOWS_START + 256, 3, 0 });
+	store_slot(&store, TWO, 0, (struct ckpt_state){ WINDOWS_START, 3, 0, 0 });
+	store_slot(&store, HEAD, 0, (struct ckpt_state){ WINDOWS_START + 256, 3, 0, 0 });
 	store_commit(&store);
 	snprintf(first, sizeof(first), " slots 0 1 %u ", WINDOWS_START);
 	snprintf(second, sizeof(second), " slots 0 1 %u ", WINDOWS_START + 256);

@@ -6,93 +6,103 @@
 /* Of a stretch; what stands beyond its end is seen in the map. */
 #define UNITS	1024u
 #define MARGIN	512u
+/* Where the gaps are, which are elsewhere, in units from the stretch on. */
+#define GAPS	(UNITS + 2 * MARGIN)
+#define APART	600u
 #define FREE	0xffffu
 #define FIXED	0xfffeu
 
-static struct ckpt_repack *repack, *before;
+static struct ckpt_repack *repack;
 /* Who has which unit, without a look at what the plan thinks; slots by number. */
-static u16 map[UNITS + 2 * MARGIN];
+static u16 map[GAPS + CKPT_REPACK_GAPS * APART + MARGIN];
 static u64 first;
-/* Whose windows the homes of what is wanted are. */
-static u16 owner[2];
 
 static int set_up(void **state)
 {
 	(void)state;
 	repack = malloc(sizeof(*repack));
-	before = malloc(sizeof(*before));
-	return !repack || !before;
+	return !repack;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
 	free(repack);
-	free(before);
 	return 0;
 }
 
-/* The units of such a window, counted from the stretch's first one; how many. */
-static unsigned int units_of(const struct ckpt_geometry *g, u64 where, u32 units, s64 *unit)
+static u16 *unit_at(s64 unit)
 {
-	u32 shift = ckpt_unit_mask_shift(g) - CKPT_UNIT_SHIFT, bit, i;
-	unsigned int nr = 0;
-
-	for (bit = 0; bit < 32; bit++)
-		for (i = 0; units >> bit & 1 && i < 1u << shift; i++)
-			unit[nr++] = (s64)((where >> CKPT_UNIT_SHIFT) + (bit << shift) + i - first);
-	return nr;
+	return &map[MARGIN + unit];
 }
 
-static bool all_are(const struct ckpt_geometry *g, u64 where, u32 units, u16 what)
+/* Units [@from, @from + @nr), counted from the stretch's first one. */
+static bool all_are(s64 from, u32 nr, u16 what)
 {
-	s64 unit[32 * 16];
-	unsigned int nr = units_of(g, where, units, unit), i;
-
-	for (i = 0; i < nr; i++)
-		if (unit[i] < 0 || unit[i] >= UNITS || map[MARGIN + unit[i]] != what)
+	while (nr--)
+		if (*unit_at(from++) != what)
 			return false;
 	return true;
 }
 
-static void set_all(const struct ckpt_geometry *g, u64 where, u32 units, u16 what)
+static void set_all(s64 from, u32 nr, u16 what)
 {
-	s64 unit[32 * 16];
-	unsigned int nr = units_of(g, where, units, unit), i;
-
-	for (i = 0; i < nr; i++)
-		map[MARGIN + unit[i]] = what;
+	while (nr--)
+		*unit_at(from++) = what;
 }
 
-static u64 somewhere(const struct ckpt_geometry *g)
+/* The same for those that a mask stands for. */
+static bool mask_is(s64 from, u32 units, u16 what)
 {
-	u32 span = ckpt_cluster_units(g);
-
-	return (first + (u64)below(UNITS + span) - span / 2) << CKPT_UNIT_SHIFT;
+	for (; units; units &= units - 1)
+		if (!all_are(from + __builtin_ctz(units) * repack->each, repack->each, what))
+			return false;
+	return true;
 }
 
-static void begin(const struct ckpt_geometry *g)
+static void set_mask(s64 from, u32 units, u16 what)
+{
+	for (; units; units &= units - 1)
+		set_all(from + __builtin_ctz(units) * repack->each, repack->each, what);
+}
+
+static void begin(const struct ckpt_geometry *g, unsigned int gaps)
 {
 	unsigned int i;
 
 	first = 4096 + below(1ull << 40);
-	ckpt_repack_begin(repack, g, first, UNITS, (u32)random64());
+	ckpt_repack_begin(repack, g, first, UNITS);
 	ckpt_repack_note_free(repack, first - 9, UNITS + 18);
-	for (i = 0; i < UNITS; i++)
-		map[MARGIN + i] = FREE;
+	set_all(-(s64)MARGIN, sizeof(map) / sizeof(map[0]), FIXED);
+	set_all(0, UNITS, FREE);
+	for (i = 0; i < gaps; i++) {
+		u32 whole = ckpt_cluster_units(g);
+
+		assert_int_equal(ckpt_repack_note_gap(repack, first + GAPS + i * APART, whole), i);
+		set_all(GAPS + i * APART, whole, FREE);
+	}
 }
 
-/* One that has room there; false if it has not. */
-static bool add(const struct ckpt_geometry *g, u64 where, u32 units, u32 needs)
+/* Something that has to stay. */
+static void fix(u32 unit)
+{
+	if (*unit_at(unit) != FREE)
+		return;
+	*unit_at(unit) = FIXED;
+	repack->holds[unit] = CKPT_REPACK_FIXED;
+}
+
+/* A slot that has room there, and needs as many units as it has, or fewer. */
+static void add(s64 from, u32 units, u32 needs)
 {
 	int number;
 
-	if (!all_are(g, where, units, FREE))
-		return false;
-	number = ckpt_repack_note_slot(repack, where, units, needs);
+	if (!mask_is(from, units, FREE))
+		return;
+	number = ckpt_repack_note_slot(repack, (u64)((s64)first + from) << CKPT_UNIT_SHIFT, units,
+				       needs);
 	assert_true(number >= 0);
-	set_all(g, where, units, (u16)number);
-	return true;
+	set_mask(from, units, (u16)number);
 }
 
 static u32 random_units(const struct ckpt_geometry *g, unsigned int thin)
@@ -105,20 +115,35 @@ static u32 random_units(const struct ckpt_geometry *g, unsigned int thin)
 	return ckpt_unit_mask(g, mask);
 }
 
-static void fill(const struct ckpt_geometry *g, unsigned int tries)
+static void fill(const struct ckpt_geometry *g, unsigned int tries, unsigned int fixed)
 {
+	u32 span = ckpt_cluster_units(g);
+
+	while (fixed--)
+		fix((u32)below(UNITS));
 	while (tries--) {
-		u32 units = random_units(g, (unsigned int)below(4)), needs = units;
-		u64 where = somewhere(g);
+		u32 units = random_units(g, (unsigned int)below(4)), needs = hweight32(units);
 
 		if (once_in(4))
-			needs &= (u32)random64();
-		add(g, where, units, needs ? needs : units);
+			needs = 1 + (u32)below(needs);
+		add((s64)below(UNITS + span) - span / 2, units, needs);
 	}
 }
 
+static u32 longest(void)
+{
+	u32 best = 0, nr = 0, i;
+
+	for (i = 0; i < UNITS; i++) {
+		nr = *unit_at(i) == FREE ? nr + 1 : 0;
+		if (nr > best)
+			best = nr;
+	}
+	return best;
+}
+
 /* In passes, each move as soon as its place is free; all must come to their end. */
-static void carry_out(const struct ckpt_geometry *g)
+static void carry_out(void)
 {
 	unsigned int left = repack->nr_moves, i;
 	bool done[CKPT_REPACK_MOVES] = { false }, any = true;
@@ -128,13 +153,15 @@ static void carry_out(const struct ckpt_geometry *g)
 		for (i = 0; i < repack->nr_moves; i++) {
 			const struct ckpt_repack_move *move = &repack->move[i];
 			const struct ckpt_repack_slot *slot = &repack->slot[move->slot];
-			u64 from = ckpt_repack_from(repack, move), to = ckpt_repack_where(repack, move);
+			int gap;
+			s64 to = (s64)(ckpt_repack_unit(repack, move->to, &gap) - first);
 
-			if (done[i] || !all_are(g, to, slot->needs, FREE))
+			if (done[i] || !all_are(to, slot->needs, FREE))
 				continue;
-			assert_true(all_are(g, from, slot->units, move->slot));
-			set_all(g, to, slot->needs, move->slot);
-			set_all(g, from, slot->units, FREE);
+			assert_true(gap == (to < (s64)UNITS ? -1 : (to - (s64)GAPS) / (s64)APART));
+			assert_true(mask_is(slot->place, slot->units, move->slot));
+			set_all(to, slot->needs, move->slot);
+			set_mask(slot->place, slot->units, FREE);
 			done[i] = any = true;
 			left--;
 		}
@@ -142,157 +169,114 @@ static void carry_out(const struct ckpt_geometry *g)
 	assert_int_equal(left, 0);
 }
 
-static bool has_room(const struct ckpt_geometry *g, const struct ckpt_want *want)
+/* What is promised is there; and it is no less than what was there before. */
+static void it_stands_together(void **state)
 {
-	u32 span = ckpt_cluster_units(g), i;
-
-	for (i = 0; i < 2; i++)
-		if (want->home[i] && all_are(g, want->home[i], want->units & ~want->has[i], FREE) &&
-		    all_are(g, want->home[i], want->units & want->has[i], owner[i]))
-			return true;
-	for (i = 0; i < UNITS + span; i++)
-		if (all_are(g, (first + i - span) << CKPT_UNIT_SHIFT, want->units, FREE))
-			return true;
-	return false;
-}
-
-/* One that stands in one of the windows of those that are there, or nowhere. */
-static struct ckpt_want random_want(const struct ckpt_geometry *g)
-{
-	struct ckpt_want want = { .units = random_units(g, (unsigned int)below(3)) };
-	unsigned int i;
-
-	for (i = 0; i < 2 && repack->nr_slots && once_in(2); i++) {
-		const struct ckpt_repack_slot *s;
-
-		owner[i] = (u16)below(repack->nr_slots);
-		s = &repack->slot[owner[i]];
-		want.home[i] = (first + (u64)s->place) << CKPT_UNIT_SHIFT;
-		want.has[i] = s->units;
-	}
-	return want;
-}
-
-static void there_is_room_then(void **state)
-{
-	unsigned int round, none = 0, room = 0, moves = 0;
+	unsigned int round, more = 0, moves = 0;
 
 	(void)state;
 	for (round = 0; round < 1500; round++) {
 		struct ckpt_geometry g = geometry((unsigned int)below(BLOCK_SHIFTS));
-		struct ckpt_want want;
-		bool found;
+		u32 wanted = 1 + (u32)below(3 * ckpt_cluster_units(&g)), was, is;
+		u32 least = 1 + (u32)below(wanted);
 
-		begin(&g);
-		fill(&g, 200 + (unsigned int)below(2000));
-		want = random_want(&g);
-		memcpy(before, repack, sizeof(*repack));
-		found = ckpt_repack_plan(repack, &want);
-		if (!found) {
-			none++;
+		begin(&g, (unsigned int)below(CKPT_REPACK_GAPS + 1));
+		fill(&g, 200 + (unsigned int)below(2000), (unsigned int)below(3) * 10);
+		was = longest();
+		is = ckpt_repack_plan(repack, least, wanted);
+		moves += repack->nr_moves;
+		carry_out();
+		assert_true(longest() >= is);
+		assert_true(is >= was || is >= least);
+		if (was >= wanted)
 			assert_int_equal(repack->nr_moves, 0);
-			assert_memory_equal(repack->holds, before->holds, sizeof(repack->holds));
-			assert_false(has_room(&g, &want));
-			continue;
-		}
-		room++;
-		moves += repack->nr_moves;
-		carry_out(&g);
-		assert_true(has_room(&g, &want));
+		more += is > was;
 	}
-	assert_true(none > 10);
-	assert_true(room > 50);
-	assert_true(moves > 200);
-}
-
-/* Many plans with the moves of all of them, of which none spoils another. */
-static void many_together(void **state)
-{
-	unsigned int round, moves = 0;
-
-	(void)state;
-	for (round = 0; round < 300; round++) {
-		struct ckpt_geometry g = geometry(once_in(4) ? (unsigned int)below(BLOCK_SHIFTS) : 3);
-		unsigned int i;
-
-		begin(&g);
-		fill(&g, 1000);
-		for (i = 0; i < 8; i++) {
-			struct ckpt_want want = random_want(&g);
-
-			ckpt_repack_plan(repack, &want);
-		}
-		moves += repack->nr_moves;
-		carry_out(&g);
-	}
-	assert_true(moves > 200);
+	assert_true(more > 300);
+	assert_true(moves > 3000);
 }
 
 /*
- * Units 0 and 1 are wanted.  Who has unit 1 has unit 2 as well, and could go where only one unit is
- * missing, in which somebody is who fits elsewhere.
+ * From a gap of two windows on, all that is free comes to stand together where nothing has to stay,
+ * however little that is: a window, and what slots at the front reach over it, is never too short.
  */
-static void a_chain(void **state)
+static void nothing_is_in_the_way(void **state)
 {
 	struct ckpt_geometry g = geometry(CKPT_UNIT_SHIFT);
-	struct ckpt_want want = { .units = 3 };
-	unsigned int i;
+	unsigned int round, i;
 
 	(void)state;
-	begin(&g);
-	first = repack->first;
-	ckpt_repack_begin(repack, &g, first, UNITS, 1);
-	for (i = 0; i < UNITS; i++)
-		map[MARGIN + i] = FIXED;
-	for (i = 0; i < 4; i++) {
-		ckpt_repack_note_free(repack, first + i, 1);
-		map[MARGIN + i] = FREE;
+	for (round = 0; round < 300; round++) {
+		u32 free = 0, gap = 2 * ckpt_cluster_units(&g), wanted;
+
+		begin(&g, 0);
+		/* The gap is held by somebody while the rest is filled to the brim. */
+		set_all(0, gap, FIXED);
+		fill(&g, 3000, 0);
+		for (i = gap; i < UNITS; i++)
+			if (*unit_at(i) == FREE && !once_in(8))
+				add(i, 1, 1);
+		set_all(0, gap, FREE);
+		for (i = 0; i < UNITS; i++)
+			free += *unit_at(i) == FREE;
+		wanted = gap + (u32)below(free - gap + 1);
+		/* Slots that reach beyond the end may be left; and a plan has only so many moves. */
+		if (ckpt_repack_plan(repack, wanted, wanted) < wanted)
+			assert_true(repack->nr_moves == CKPT_REPACK_MOVES ||
+				    wanted > free - ckpt_cluster_units(&g));
+		carry_out();
 	}
-	ckpt_repack_note_free(repack, first + 10, 2);
-	ckpt_repack_note_free(repack, first + 20, 1);
-	map[MARGIN + 10] = map[MARGIN + 11] = map[MARGIN + 20] = FREE;
-	assert_true(add(&g, (first + 1) << CKPT_UNIT_SHIFT, 3, 3));
-	assert_true(add(&g, (first + 10) << CKPT_UNIT_SHIFT, 1, 1));
-	assert_true(add(&g, (first + 3) << CKPT_UNIT_SHIFT, 1, 1));
-	assert_false(has_room(&g, &want));
-	assert_true(ckpt_repack_plan(repack, &want));
-	assert_true(repack->nr_moves >= 1);
-	carry_out(&g);
-	assert_true(has_room(&g, &want));
-	/* There is no more than that. */
-	want.units = 15;
-	i = repack->nr_moves;
-	assert_false(ckpt_repack_plan(repack, &want));
-	assert_int_equal(repack->nr_moves, i);
+}
+
+/* What has to stay splits a gap, and the next slot may be too long for what is on either side. */
+static void two_gaps(void **state)
+{
+	struct ckpt_geometry g = geometry(CKPT_UNIT_SHIFT);
+
+	(void)state;
+	begin(&g, 0);
+	set_all(0, UNITS, FIXED);
+	ckpt_repack_begin(repack, &g, first, UNITS);
+	ckpt_repack_note_free(repack, first, 20);
+	set_all(0, 20, FREE);
+	/* Units 0 to 3, something fixed, 5 and 6; a slot of two, one of three, and single ones. */
+	fix(4);
+	add(7, 3, 2);
+	add(9, 0x15, 3);
+	add(10, 1, 1);
+	add(15, 0x1f, 5);
+	assert_int_equal(longest(), 4);
+	assert_true(ckpt_repack_plan(repack, 5, 5) >= 5);
+	carry_out();
+	assert_true(longest() >= 5);
+	assert_int_equal(*unit_at(4), FIXED);
 }
 
 static void beyond_the_ends(void **state)
 {
 	struct ckpt_geometry g = geometry(CKPT_UNIT_SHIFT);
-	struct ckpt_want want = { .units = 3 };
 
 	(void)state;
-	begin(&g);
-	assert_int_equal(ckpt_repack_note_slot(repack, (first - 1) << CKPT_UNIT_SHIFT, 3, 3), -1);
-	assert_int_equal(ckpt_repack_note_slot(repack, (first + UNITS - 1) << CKPT_UNIT_SHIFT, 3, 3), -1);
-	assert_int_equal(ckpt_repack_note_slot(repack, (first - 1) << CKPT_UNIT_SHIFT, 2, 2), 0);
-	assert_int_equal(ckpt_repack_note_slot(repack, CKPT_NODE_SECTORS, 3, 3), -1);
-	assert_int_equal(ckpt_repack_note_slot(repack, ~0ull << 12, ~0u, ~0u), -1);
+	begin(&g, 0);
+	assert_int_equal(ckpt_repack_note_slot(repack, (first - 1) << CKPT_UNIT_SHIFT, 3, 2), -1);
+	assert_int_equal(ckpt_repack_note_slot(repack, (first + UNITS - 1) << CKPT_UNIT_SHIFT, 3, 2), -1);
+	assert_int_equal(ckpt_repack_note_slot(repack, (first - 1) << CKPT_UNIT_SHIFT, 2, 1), 0);
+	assert_int_equal(ckpt_repack_note_slot(repack, CKPT_NODE_SECTORS, 3, 2), -1);
+	assert_int_equal(ckpt_repack_note_slot(repack, ~0ull << 12, ~0u, 32), -1);
 	/* A stretch of one unit, and one with as many as there can be. */
-	ckpt_repack_begin(repack, &g, first, 1, 1);
+	ckpt_repack_begin(repack, &g, first, 1);
 	ckpt_repack_note_free(repack, first, 1);
-	assert_false(ckpt_repack_plan(repack, &want));
-	want.units = 1u << 31;
-	assert_true(ckpt_repack_plan(repack, &want));
-	ckpt_repack_begin(repack, &g, first, CKPT_REPACK_UNITS + 1, 1);
+	assert_int_equal(ckpt_repack_plan(repack, 2, 2), 1);
+	ckpt_repack_begin(repack, &g, first, CKPT_REPACK_UNITS + 1);
 	assert_int_equal(repack->nr, CKPT_REPACK_UNITS);
-	assert_false(ckpt_repack_plan(repack, &want));
+	assert_int_equal(ckpt_repack_plan(repack, 1, 1), 0);
+	assert_int_equal(repack->nr_moves, 0);
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test_setup_teardown(there_is_room_then, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(many_together, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(a_chain, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(it_stands_together, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(nothing_is_in_the_way, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(two_gaps, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(beyond_the_ends, set_up, tear_down),
 };
 

@@ -145,8 +145,8 @@ static void check_says(const char *what)
 /* Two layers with a slot each, written back. */
 static void begin_forging(struct forged *f)
 {
-	store_slot(&store, TWO, 0, (struct ckpt_state){ WINDOWS_START, 3, 0 });
-	store_slot(&store, HEAD, 0, (struct ckpt_state){ WINDOWS_START + 256, 3, 0 });
+	store_slot(&store, TWO, 0, (struct ckpt_state){ WINDOWS_START, 3, 0, 0 });
+	store_slot(&store, HEAD, 0, (struct ckpt_state){ WINDOWS_START + 256, 3, 0, 0 });
 	store_commit(&store);
 	write_back();
 	memset(f, 0, sizeof(*f));
@@ -231,7 +231,7 @@ static void doubled_is_saved(void **state)
 	slot = at(f.path[0]);
 	slot[0].where = cpu_to_le64(WINDOWS_START);
 	seal();
-	slots[TWO][0] = slots[HEAD][0] = (struct ckpt_state){ WINDOWS_START, 3, 0 };
+	slots[TWO][0] = slots[HEAD][0] = (struct ckpt_state){ WINDOWS_START, 3, 0, 0 };
 	assert_int_equal(check_repaired(&file, false, false), NAMES);
 	ckpt_file_close(&file);
 }

@@ -7,7 +7,7 @@
 
 static void on_disk(void **state)
 {
-	static const struct ckpt_state s = { 0x060504030201ull, 0x0d0c0b0a, 0x14131211 };
+	static const struct ckpt_state s = { 0x060504030201ull, 0x0d0c0b0a, 0x14131211, 0 };
 	static const u8 bytes[16] = { 1, 2, 3, 4, 5, 6, 0, 0, 10, 11, 12, 13, 17, 18, 19, 20 };
 	struct ckpt_slot slot = ckpt_slot_encode(&s);
 	struct ckpt_state again = ckpt_slot_decode(&slot);
@@ -21,6 +21,85 @@ static void on_disk(void **state)
 
 /* ---- what a slot may say ---- */
 
+/* Which one from where the slot begins is block @i, counted one by one. */
+static unsigned int spot(const struct ckpt_state *s, unsigned int i)
+{
+	unsigned int nr = 0, b;
+
+	if (!s->packed)
+		return i;
+	for (b = 0; b < i; b++)
+		nr += s->packed >> b & 1;
+	return nr;
+}
+
+/* Have some blocks of a slot one behind the other, with places of some that have gone. */
+static void pack(struct ckpt_state *s)
+{
+	u32 gone = random_mask() & ~s->present;
+
+	s->packed = s->present | gone;
+	s->zero = once_in(2) ? s->zero | gone : s->zero & ~gone;
+}
+
+static void same(const struct ckpt_state *a, const struct ckpt_state *b)
+{
+	assert_int_equal(a->where, b->where);
+	assert_int_equal(a->present, b->present);
+	assert_int_equal(a->zero, b->zero);
+	assert_int_equal(a->packed, b->packed);
+}
+
+/* As it is written, a packed slot says the same when it is read, also one that has lost blocks. */
+static void packed_ones(void **state)
+{
+	unsigned int round, i;
+
+	(void)state;
+	for (round = 0; round < 50000; round++) {
+		struct ckpt_geometry g = geometry((unsigned int)below(BLOCK_SHIFTS));
+		struct ckpt_state s = { .where = 1 << 20, .present = random_mask() }, again;
+		struct ckpt_slot slot;
+		u32 spots = 0;
+
+		s.zero = random_mask() & ~s.present;
+		if (!s.present)
+			continue;
+		pack(&s);
+		assert_true(ckpt_state_encodes(&s));
+		slot = ckpt_slot_encode(&s);
+		again = ckpt_slot_decode(&slot);
+		same(&s, &again);
+		for (i = 0; i < CKPT_CLUSTER_BLOCKS; i++) {
+			u64 offset = (u64)i << g.block_shift;
+
+			if (!(s.packed >> i & 1))
+				continue;
+			assert_int_equal(ckpt_state_sector(&g, &s, offset),
+					 s.where + ((u64)spot(&s, i) << g.block_shift));
+			if (s.present >> i & 1)
+				spots |= 1u << spot(&s, i);
+		}
+		assert_int_equal(ckpt_state_spots(&s, s.present), spots);
+		/* All that goes next must be alike. */
+		i = (u32)__builtin_ctz(s.present);
+		s.present &= ~(1u << i);
+		s.zero |= once_in(2) ? 1u << i : 0;
+		if (!ckpt_state_encodes(&s))
+			continue;
+		slot = ckpt_slot_raw(&s);
+		again = ckpt_slot_decode(&slot);
+		same(&s, &again);
+		if (s.present)
+			continue;
+		slot = ckpt_slot_encode(&s);
+		again = ckpt_slot_decode(&slot);
+		assert_int_equal(again.where, 0);
+		assert_int_equal(again.packed, 0);
+		assert_int_equal(again.zero, s.zero);
+	}
+}
+
 /* Block by block: each one's units are the store's own. */
 static bool slow_valid(const struct ckpt_geometry *g, const struct ckpt_state *s)
 {
@@ -29,7 +108,7 @@ static bool slow_valid(const struct ckpt_geometry *g, const struct ckpt_state *s
 	if (!s->present && s->where)
 		return false;
 	for (i = 0; i < CKPT_CLUSTER_BLOCKS; i++) {
-		u64 first = s->where + (u64)i * ckpt_block_sectors(g), last;
+		u64 first = s->where + (u64)spot(s, i) * ckpt_block_sectors(g), last;
 
 		if (!(s->present >> i & 1))
 			continue;
@@ -76,6 +155,8 @@ static void valid_ones(void **state)
 			s.zero = random_mask();
 			if (!once_in(4))
 				s.zero &= ~s.present;
+			if (s.present && once_in(3))
+				pack(&s);
 			assert_int_equal(ckpt_slot_valid(&g, &s), slow_valid(&g, &s));
 			good += slow_valid(&g, &s);
 		}
@@ -87,7 +168,7 @@ static void valid_ones(void **state)
 static void present_and_zero(void **state)
 {
 	struct ckpt_geometry g = geometry(3);
-	struct ckpt_state s = { 8192, 0x10, 0x10 };
+	struct ckpt_state s = { 8192, 0x10, 0x10, 0 };
 
 	(void)state;
 	assert_false(ckpt_slot_valid(&g, &s));
@@ -132,7 +213,8 @@ static struct answer walk(const struct chain *c, unsigned int i)
 			return (struct answer) { ZERO, 0 };
 		if (layer->slot.present >> i & 1)
 			return (struct answer) {
-				DATA, layer->slot.where + ((u64)i << c->g.block_shift)
+				DATA, layer->slot.where +
+				      ((u64)spot(&layer->slot, i) << c->g.block_shift)
 			};
 		if (layer->slot.zero >> i & 1)
 			return (struct answer) { ZERO, 0 };
@@ -168,6 +250,8 @@ static void random_chain(struct chain *c)
 		layer->slot.present = random_mask() & random_mask();
 		layer->slot.zero = random_mask() & random_mask() & ~layer->slot.present;
 		layer->slot.where = layer->slot.present ? (1 + l) << 24 : 0;
+		if (layer->slot.present && once_in(3))
+			pack(&layer->slot);
 		layer->sectors = random_size(c);
 	}
 	c->base_sectors = random_size(c);
@@ -180,7 +264,7 @@ static void lay(const struct chain *c, struct ckpt_resolve *r, unsigned int from
 	for (l = from; l < to; l++) {
 		if (l)
 			ckpt_resolve_size(&c->g, r, c->cluster, c->layer[l].sectors);
-		ckpt_resolve_slot(r, &c->layer[l].slot);
+		ckpt_resolve_slot(&c->g, r, &c->layer[l].slot);
 	}
 }
 
@@ -267,15 +351,16 @@ static void chains_in_two_parts(void **state)
 static void every_block_elsewhere(void **state)
 {
 	struct ckpt_resolve *r = malloc(sizeof(*r));
+	struct ckpt_geometry g = geometry(3);
 	unsigned int i;
 
 	(void)state;
 	ckpt_resolve_begin(r);
 	for (i = 0; i < CKPT_CLUSTER_BLOCKS; i++) {
-		struct ckpt_state s = { (i + 1) << 20, ckpt_mask(0, i + 1), 0 };
+		struct ckpt_state s = { (i + 1) << 20, ckpt_mask(0, i + 1), 0, 0 };
 
-		ckpt_resolve_slot(r, &s);
-		ckpt_resolve_slot(r, &s);
+		ckpt_resolve_slot(&g, r, &s);
+		ckpt_resolve_slot(&g, r, &s);
 	}
 	assert_int_equal(r->nr, CKPT_CLUSTER_BLOCKS);
 	assert_int_equal(r->open, 0);
@@ -315,6 +400,7 @@ static void sizes(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(on_disk),
+	cmocka_unit_test(packed_ones),
 	cmocka_unit_test(valid_ones),
 	cmocka_unit_test(present_and_zero),
 	cmocka_unit_test(sizes),

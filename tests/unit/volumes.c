@@ -67,9 +67,9 @@ static void random_slot(void)
 	s->present = random_mask();
 	s->zero = random_mask() & ~s->present;
 	if (!s->present) {
-		*s = (struct ckpt_state){ where, 1, 0 };
+		*s = (struct ckpt_state){ where, 1, 0, 0 };
 		free_window(s);
-		*s = (struct ckpt_state){ 0, 0, s->zero };
+		*s = (struct ckpt_state){ 0, 0, s->zero, 0 };
 	}
 	store_slot(&store, layer, cluster, *s);
 	levels[layer] = ALL_LEVELS;
@@ -82,7 +82,7 @@ static void random_merge(uint32_t child)
 	struct ckpt_state *mine = &slots[child][cluster], *theirs = &slots[from][cluster];
 	uint32_t open = ~(mine->present | mine->zero);
 	struct ckpt_state new = { mine->where, mine->present | (theirs->present & open),
-				  mine->zero | (theirs->zero & open) };
+				  mine->zero | (theirs->zero & open), 0 };
 
 	if (!(levels[from] & 1))
 		return;

@@ -106,7 +106,7 @@ static void name_owner(char *who, size_t bytes, const struct image_tree *tree, u
 static enum ckpt_result own_slot(struct nodes *n, const struct image_tree *tree, uint64_t cluster,
 				 const struct ckpt_state *s)
 {
-	uint32_t units = ckpt_unit_mask(&n->image->geometry, s->present);
+	uint32_t units = ckpt_state_units(&n->image->geometry, s);
 	uint32_t shift = ckpt_unit_mask_shift(&n->image->geometry);
 	enum ckpt_result result = CKPT_DONE;
 	char who[96] = "";

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "delta.h"
+#include "dm-ckpt/slot.h"
 #include "image_tree.h"
 
 /* Layers whose slots make the difference, and the range that grows while they are read. */
@@ -141,8 +142,11 @@ static enum ckpt_result next_masks(struct delta *d, uint64_t *index)
 			memset(d->masks, 0, sizeof(d->masks));
 		least = at;
 		slot = leaf;
-		for (unsigned int i = 0; i < CKPT_FANOUT; i++)
-			d->masks[i] |= le32_to_cpu(slot[i].present) | le32_to_cpu(slot[i].zero);
+		for (unsigned int i = 0; i < CKPT_FANOUT; i++) {
+			struct ckpt_state s = ckpt_slot_decode(&slot[i]);
+
+			d->masks[i] |= s.present | s.zero;
+		}
 	}
 	*index = least;
 	return CKPT_DONE;

@@ -24,6 +24,13 @@ static void end_row(struct row *row)
 	row->count = 0;
 }
 
+static void add_packed(struct row *row, uint64_t cluster, const struct ckpt_state *slot)
+{
+	end_row(row);
+	fprintf(row->to, " packed %" PRIu64 " %" PRIu64 " %08x %08x %08x\n", cluster,
+		(uint64_t)slot->where, slot->present, slot->zero, slot->packed);
+}
+
 static void add_slot(struct row *row, uint64_t cluster, const struct ckpt_state *slot)
 {
 	uint64_t where = row->slot.where;
@@ -64,7 +71,9 @@ static enum ckpt_result dump_map(struct ckpt_image *image, struct image_tree *ma
 		for (unsigned int i = 0; i < CKPT_FANOUT; i++) {
 			struct ckpt_state s = ckpt_slot_decode(&slot[i]);
 
-			if (s.present | s.zero)
+			if (s.packed)
+				add_packed(&row, index << CKPT_FANOUT_SHIFT | i, &s);
+			else if (s.present | s.zero)
 				add_slot(&row, index << CKPT_FANOUT_SHIFT | i, &s);
 		}
 		index++;

@@ -7,11 +7,13 @@
  *	store uuid=... sectors=... ...
  *	base|layer|volume|checkpoint <number> uuid=... ...
  *	 slots <cluster> <count> <sector> <present> <zero>
+ *	 packed <cluster> <sector> <present> <zero> <places>
  *	end
  *
  * Items stand in the order of their numbers; behind a layer come its slots, in the order of
  * clusters.  Masks are hexadecimal.  Clusters in a row with the same masks are one line if their
- * places are one behind the other.  Lines that begin with # are comments.
+ * places are one behind the other.  A packed slot has a place for each block of <places>, in a row.
+ * Lines that begin with # are comments.
  */
 #ifndef LIBCKPT_DUMP_H
 #define LIBCKPT_DUMP_H

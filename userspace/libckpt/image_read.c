@@ -67,7 +67,7 @@ static enum ckpt_result lay_under(struct ckpt_image *image, const struct ckpt_it
 	}
 	c->same = 1;
 	s = ckpt_slot_decode((const struct ckpt_slot *)p.node->content + cluster % CKPT_FANOUT);
-	ckpt_resolve_slot(&c->under, &s);
+	ckpt_resolve_slot(&image->geometry, &c->under, &s);
 	return CKPT_DONE;
 }
 

@@ -86,8 +86,8 @@ static enum ckpt_result apply_slot(struct ckpt_image *image, const struct ckpt_e
 	if (result)
 		return result;
 	old = ckpt_slot_decode(slot_in(&p, cluster));
-	before = ckpt_unit_mask(g, old.present);
-	after = ckpt_unit_mask(g, new.present);
+	before = ckpt_state_units(g, &old);
+	after = ckpt_state_units(g, &new);
 	stay = old.where == new.where ? before & after : 0;
 	*slot_in(&p, cluster) = entry->slot;
 	result = apply_units(image, old.where, before & ~stay, false, e);
@@ -100,9 +100,9 @@ static enum ckpt_result merge_slots(struct ckpt_image *image, struct ckpt_slot *
 {
 	struct ckpt_state old = ckpt_slot_decode(to), below = ckpt_slot_decode(from);
 	struct ckpt_state new = ckpt_slot_decode(slot);
-	uint32_t mine = ckpt_unit_mask(&image->geometry, old.present);
-	uint32_t theirs = ckpt_unit_mask(&image->geometry, below.present);
-	uint32_t after = ckpt_unit_mask(&image->geometry, new.present);
+	uint32_t mine = ckpt_state_units(&image->geometry, &old);
+	uint32_t theirs = ckpt_state_units(&image->geometry, &below);
+	uint32_t after = ckpt_state_units(&image->geometry, &new);
 	uint32_t stay = new.where == old.where ? after & mine : 0;
 	uint32_t kept = new.where == below.where ? after & theirs : 0;
 	enum ckpt_result result;
@@ -209,7 +209,7 @@ static enum ckpt_result free_leaf(struct ckpt_image *image, const struct image_n
 	for (unsigned int i = 0; i < CKPT_FANOUT; i++) {
 		struct ckpt_state s = ckpt_slot_decode(&slot[i]);
 		enum ckpt_result result = apply_units(image, s.where,
-						      ckpt_unit_mask(&image->geometry, s.present),
+						      ckpt_state_units(&image->geometry, &s),
 						      false, e);
 
 		if (result)

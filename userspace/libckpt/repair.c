@@ -43,25 +43,26 @@ static enum ckpt_result copy_block(struct repairing *r, uint64_t from, uint64_t 
 }
 
 /* Blocks in a row go at once, and one by one if that fails. */
-static enum ckpt_result copy_data(struct repairing *r, const struct ckpt_state *s, uint64_t to)
+static enum ckpt_result copy_data(struct repairing *r, const struct ckpt_state *s,
+				  const struct ckpt_state *new)
 {
+	const struct ckpt_geometry *g = &r->plan.image->geometry;
 	const struct ckpt_source *source = &r->plan.image->source;
-	uint32_t shift = r->plan.image->geometry.block_shift, left = s->present;
+	uint32_t shift = g->block_shift, left = s->present;
 	enum ckpt_result result = CKPT_DONE;
 
 	while (left && !result) {
 		uint32_t first = (uint32_t)__builtin_ctz(left), nr = ckpt_run(left, first);
-		uint64_t offset = (uint64_t)first << shift;
+		uint64_t from = ckpt_state_sector(g, s, (uint64_t)first << shift);
+		uint64_t to = ckpt_state_sector(g, new, (uint64_t)first << shift);
 		size_t bytes = (size_t)nr << shift << CKPT_SECTOR_SHIFT;
-		int err = source->read(source->arg, r->buffer,
-				       (s->where + offset) << CKPT_SECTOR_SHIFT, bytes);
+		int err = source->read(source->arg, r->buffer, from << CKPT_SECTOR_SHIFT, bytes);
 
-		if (!err && ckpt_file_write(r->file, r->buffer, (to + offset) << CKPT_SECTOR_SHIFT,
-					    bytes))
+		if (!err && ckpt_file_write(r->file, r->buffer, to << CKPT_SECTOR_SHIFT, bytes))
 			result = ckpt_fail(r->plan.e, CKPT_FAILED, "the new store cannot be written");
 		for (uint32_t i = 0; err && i < nr && !result; i++)
-			result = copy_block(r, s->where + offset + ((uint64_t)i << shift),
-					    to + offset + ((uint64_t)i << shift), r->plan.e);
+			result = copy_block(r, from + ((uint64_t)i << shift),
+					    to + ((uint64_t)i << shift), r->plan.e);
 		left &= ~ckpt_mask(first, nr);
 	}
 	return result;
@@ -102,7 +103,7 @@ static enum ckpt_result use_slot(struct repairing *r, uint32_t layer, uint64_t c
 	if (r->moved_next < r->moved_count && r->moved[r->moved_next].layer == layer &&
 	    r->moved[r->moved_next].cluster == cluster)
 		to.where = r->moved[r->moved_next++].where;
-	result = copy_data(r, &s, to.where);
+	result = copy_data(r, &s, &to);
 	return result ? result : ckpt_writer_slot(r->writer, cluster, &to, r->plan.e);
 }
 
@@ -131,8 +132,9 @@ static enum ckpt_result use_leaf(struct repairing *r, const struct ckpt_item *la
 
 		s.present &= mask;
 		s.zero &= mask;
+		s.packed &= mask;
 		if (!s.present)
-			s.where = 0;
+			s = (struct ckpt_state){ .zero = s.zero };
 		if (s.present | s.zero)
 			result = use_slot(r, layer->number, cluster, s);
 	}
@@ -153,7 +155,7 @@ static enum ckpt_result use_lost(struct repairing *r, const struct ckpt_item *la
 
 		if (!mask)
 			break;
-		result = use_slot(r, layer->number, cluster, (struct ckpt_state){ 0, 0, mask });
+		result = use_slot(r, layer->number, cluster, (struct ckpt_state){ .zero = mask });
 	}
 	return result;
 }

@@ -92,17 +92,33 @@ static enum ckpt_result use_slot(struct text *t, uint64_t cluster, const struct 
 	return wrong(t, why);
 }
 
+static bool scan_slots(const char *line, uint64_t *first, uint64_t *count, struct ckpt_state *s)
+{
+	int length = 0;
+
+	return sscanf(line, " slots %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNx32 " %" SCNx32 "%n",
+		      first, count, (uint64_t *)&s->where, &s->present, &s->zero, &length) == 5 &&
+	       !line[length];
+}
+
+static bool scan_packed(const char *line, uint64_t *cluster, struct ckpt_state *s)
+{
+	int length = 0;
+
+	return sscanf(line, " packed %" SCNu64 " %" SCNu64 " %" SCNx32 " %" SCNx32 " %" SCNx32 "%n",
+		      cluster, (uint64_t *)&s->where, &s->present, &s->zero, &s->packed,
+		      &length) == 5 &&
+	       !line[length] && s->packed && !(s->present & ~s->packed) && ckpt_state_encodes(s);
+}
+
 static enum ckpt_result read_slots(struct text *t)
 {
 	uint32_t step = ckpt_cluster_sectors(ckpt_writer_geometry(t->writer));
 	enum ckpt_result result = CKPT_DONE;
-	uint64_t first, count;
-	struct ckpt_state s;
-	int length = 0;
+	struct ckpt_state s = { 0 };
+	uint64_t first, count = 1;
 
-	if (sscanf(t->line, " slots %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNx32 " %" SCNx32 "%n",
-		   &first, &count, (uint64_t *)&s.where, &s.present, &s.zero, &length) != 5 ||
-	    t->line[length])
+	if (!scan_packed(t->line, &first, &s) && !scan_slots(t->line, &first, &count, &s))
 		return wrong(t, "it says no slots");
 	if (t->layer.type != CKPT_RECORD_LAYER)
 		return wrong(t, "these slots are no layer's");

@@ -102,7 +102,7 @@ static enum ckpt_result find(struct ckpt_writer *w, uint32_t nr, uint64_t *unit,
 static bool each_run(const struct ckpt_writer *w, const struct ckpt_state *slot,
 		     bool (*fn)(const struct ckpt_writer *w, uint64_t unit, uint32_t nr))
 {
-	uint32_t units = ckpt_unit_mask(&w->g, slot->present), shift = ckpt_unit_mask_shift(&w->g);
+	uint32_t units = ckpt_state_units(&w->g, slot), shift = ckpt_unit_mask_shift(&w->g);
 
 	while (units) {
 		uint32_t first = (uint32_t)__builtin_ctz(units), nr = ckpt_run(units, first);
@@ -137,8 +137,9 @@ enum ckpt_result ckpt_writer_reserve(struct ckpt_writer *w, const struct ckpt_st
 enum ckpt_result ckpt_writer_move(struct ckpt_writer *w, struct ckpt_state *slot,
 				  struct ckpt_error *e)
 {
-	uint32_t first = (uint32_t)__builtin_ctz(slot->present);
-	uint32_t last = 31 - (uint32_t)__builtin_clz(slot->present);
+	uint32_t spots = ckpt_state_spots(slot, slot->present);
+	uint32_t first = (uint32_t)__builtin_ctz(spots);
+	uint32_t last = 31 - (uint32_t)__builtin_clz(spots);
 	uint64_t begin, end, unit;
 	enum ckpt_result result;
 

@@ -5,4 +5,7 @@
 /* Nobody else changes what the tools look at. */
 #define READ_ONCE(x) (x)
 
+#define likely(x)	__builtin_expect(!!(x), 1)
+#define unlikely(x)	__builtin_expect(!!(x), 0)
+
 #endif
