@@ -57,21 +57,25 @@ static bool at_rest(struct ckpt_node *node)
 }
 
 /*
- * Give back what no present block of the slot needs; false if there is no memory to note it.
- * Should somebody write to the slot again, what is still free is claimed again.
+ * Give back what no block of the slot needs, present or dropped but not gone; false if there is no
+ * memory to note it.  Should somebody write to the slot again, what is still free is claimed again.
  */
 static bool give_back_holes(struct ckpt_node *node, unsigned int slot)
 {
 	struct ckpt_leaf_write *w = node->leaf->w;
 	struct ckpt_store *store = node->store;
 	struct ckpt_state s = ckpt_leaf_live(w, slot);
-	u32 holes = w->own[slot] & ~ckpt_state_whole(&store->geometry, &s);
+	u32 dropped = ckpt_drops_present(w->drops, slot);
+	u32 spots = ckpt_state_spots(&s, s.present | dropped);
+	u32 needed = w->own[slot] & ckpt_whole_units(&store->geometry, spots);
+	u32 holes = w->own[slot] & ~needed;
 
 	/* What was discarded a moment ago is free when the commit that says so is durable. */
 	if (holes && !ckpt_free_blocks(store, s.where, holes, w->txn))
 		return false;
-	w->own[slot] = 0;
-	if (!s.present)
+	/* Of what is dropped only this says that it has its place. */
+	w->own[slot] = dropped ? needed : 0;
+	if (!s.present && !dropped)
 		ckpt_leaf_displace(node, slot);
 	return true;
 }
@@ -94,8 +98,7 @@ void ckpt_leaf_give_back(struct ckpt_node *node)
 
 	spin_lock_irqsave(&node->lock, flags);
 	w = node->leaf->w;
-	/* What was dropped but is not gone needs its places. */
-	for (i = 0; w && !w->drops && i < CKPT_FANOUT; i++)
+	for (i = 0; w && i < CKPT_FANOUT; i++)
 		if (w->own[i] && !w->pending[i] && !test_bit(i, w->dirty) &&
 		    !test_bit(i, w->moving) && !give_back_holes(node, i))
 			break;
