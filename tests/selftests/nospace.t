@@ -115,7 +115,8 @@ ok 'then it goes on' ends 20 $writer
 ok 'without an error' wait $writer
 ok 'with what it wrote' wrote other 32 4
 ok 'nothing waits any more' none_queued
-ok 'that was told' test "$(event)" -gt "$event_before"
+# A quarter of a second after the last write that found none.
+ok 'that is told' until_true 10 eval '[ "$(event)" -gt "$event_before" ]'
 forget v@c1
 settle
 
