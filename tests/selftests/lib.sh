@@ -170,6 +170,11 @@ volume() {
 	create "$1" "$2" ckpt "$dm/$store $1 ${3:--}"
 }
 
+# new_volume NAME SECTORS: one without an origin.
+new_volume() {
+	message "$store" create_volume "$1" "$2" && volume "$1" "$2" || bail "$err $out"
+}
+
 # field N [NAME]: word N of the status of $store, counted from the UUID on.
 field() {
 	local words
@@ -188,6 +193,11 @@ used() {
 	local u
 	u=$(field $f_used)
 	echo "${u%/*}"
+}
+
+# Less is set aside for slots than a write that finds no space takes back.
+given_back() {
+	[ "$(field $f_reserved)" -le 64 ]
 }
 
 # until_true SECONDS COMMAND...: try again until it succeeds.

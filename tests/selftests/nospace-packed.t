@@ -12,12 +12,6 @@ sectors=$((clusters * 256))
 f_merge=20 f_left=23
 bytes=$((sectors * 512))
 
-new_volume() {
-	message st create_volume "$1" "$2" && volume "$1" "$2" || bail "$err $out"
-}
-
-given_back() { [ "$(field $f_reserved)" -le 64 ]; }
-
 # blocks TAG OFFSET: every fourth block of the volume, and a checkpoint below.
 blocks() {
 	message st checkpoint "c$1" standard v || bail "$out"

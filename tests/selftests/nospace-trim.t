@@ -9,12 +9,6 @@
 store=st
 clusters=60
 
-new_volume() {
-	message st create_volume "$1" "$2" && volume "$1" "$2" || bail "$err $out"
-}
-
-given_back() { [ "$(field $f_reserved)" -le 64 ]; }
-
 # layer TAG OFFSET BYTES: those of each cluster, and a checkpoint below.
 layer() {
 	message st checkpoint "c$1" standard v
