@@ -26,6 +26,30 @@ void ckpt_move_end(struct ckpt_node *leaf, unsigned int slot)
 	spin_unlock_irqrestore(&leaf->lock, flags);
 }
 
+struct ckpt_state ckpt_move_place(struct ckpt_node *leaf, unsigned int slot,
+				  const struct ckpt_state *new, u32 own, u32 *old_own)
+{
+	struct ckpt_leaf_write *w = leaf->leaf->w;
+	struct ckpt_state old;
+	unsigned long flags;
+
+	spin_lock_irqsave(&leaf->lock, flags);
+	old = ckpt_leaf_live(w, slot);
+	*old_own = w->own[slot] | ckpt_state_spots(&old, old.present);
+	w->own[slot] = own;
+	ckpt_leaf_put(leaf, slot, new);
+	ckpt_leaf_dirty(leaf, slot);
+	spin_unlock_irqrestore(&leaf->lock, flags);
+	return old;
+}
+
+void ckpt_move_left(struct ckpt_store *store, const struct ckpt_state *old, u32 old_own)
+{
+	atomic64_add(ckpt_state_used(&store->geometry, old), &store->copied);
+	ckpt_free_mask(store, old->where, ckpt_unit_mask(&store->geometry, old_own),
+		       READ_ONCE(store->txn) + 1);
+}
+
 /*
  * Free places of the window at @where, of which it has those of @sure: those of @wanted, and then
  * all others; or none.
@@ -110,11 +134,8 @@ static int copy_present(struct ckpt_store *store, const struct ckpt_state *from,
 
 static int move(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int slot, u32 wanted)
 {
-	struct ckpt_leaf_write *w = leaf->leaf->w;
-	const struct ckpt_geometry *g = &store->geometry;
 	/* Nobody changes the slot now. */
-	struct ckpt_state old = ckpt_leaf_live(w, slot), new = old;
-	unsigned long flags;
+	struct ckpt_state old = ckpt_leaf_live(leaf->leaf->w, slot), new = old;
 	u32 own, old_own;
 	int r;
 
@@ -124,17 +145,11 @@ static int move(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int s
 		return r;
 	r = copy_present(store, &old, &new);
 	if (r) {
-		ckpt_free_mask(store, new.where, ckpt_unit_mask(g, own), 0);
+		ckpt_free_mask(store, new.where, ckpt_unit_mask(&store->geometry, own), 0);
 		return r;
 	}
-	spin_lock_irqsave(&leaf->lock, flags);
-	old_own = w->own[slot] | ckpt_state_spots(&old, old.present);
-	w->own[slot] = own;
-	ckpt_leaf_put(leaf, slot, &new);
-	ckpt_leaf_dirty(leaf, slot);
-	spin_unlock_irqrestore(&leaf->lock, flags);
-	atomic64_add(ckpt_state_used(g, &old), &store->copied);
-	ckpt_free_mask(store, old.where, ckpt_unit_mask(g, old_own), READ_ONCE(store->txn) + 1);
+	ckpt_move_place(leaf, slot, &new, own, &old_own);
+	ckpt_move_left(store, &old, old_own);
 	return 0;
 }
 

@@ -32,6 +32,16 @@ bool ckpt_move_begin(struct ckpt_node *leaf, unsigned int slot);
 void ckpt_move_end(struct ckpt_node *leaf, unsigned int slot);
 
 /*
+ * The copies of a slot that is moved are there: it is @new now, with the spots @own set aside.
+ * What it was; *@old_own are the spots it had, for ckpt_move_left(), which counts what was copied
+ * and gives them back behind the commit that covers the change: so nobody may remember the old
+ * place by then.  The latter sleeps.
+ */
+struct ckpt_state ckpt_move_place(struct ckpt_node *leaf, unsigned int slot,
+				  const struct ckpt_state *new, u32 own, u32 *old_own);
+void ckpt_move_left(struct ckpt_store *store, const struct ckpt_state *old, u32 old_own);
+
+/*
  * A slot that was read from disk has a place, but which of its holes nobody else has taken since
  * is not known, and one whose window was cut short may have more of it by now: take those of the
  * blocks @wanted, if they are free, and with them others that are; if not, none, as the slot must

@@ -7,10 +7,9 @@
  *	full	writes that need space find none
  *
  * What layers have set aside for writes to come, or not given back yet, is taken back first, for
- * those that come now.
- * Then writes wait (for a bounded time) or fail, as the options have it; everything that needs
- * no space goes on.  When space comes back, by freeing or because the store has grown, those that
- * wait are tried again.
+ * those that come now.  Then writes wait (for a bounded time) or fail, as the options have it;
+ * everything that needs no space goes on.  When space comes back, by freeing or because the store
+ * has grown, those that wait are tried again.
  */
 #ifndef CKPT_PRESSURE_H
 #define CKPT_PRESSURE_H

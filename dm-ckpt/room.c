@@ -276,23 +276,6 @@ static int copy_all(struct room *room)
 	return r;
 }
 
-/* The copies are there: the slot says so.  What it was; *@old_own are the spots it had. */
-static struct ckpt_state place(struct occupant *o, u32 *old_own)
-{
-	struct ckpt_leaf_write *w = o->leaf->leaf->w;
-	struct ckpt_state old;
-	unsigned long flags;
-
-	spin_lock_irqsave(&o->leaf->lock, flags);
-	old = state_of(o);
-	*old_own = w->own[o->slot] | ckpt_state_spots(&old, old.present);
-	w->own[o->slot] = o->own;
-	ckpt_leaf_put(o->leaf, o->slot, &o->to);
-	ckpt_leaf_dirty(o->leaf, o->slot);
-	spin_unlock_irqrestore(&o->leaf->lock, flags);
-	return old;
-}
-
 /* What sits on the layer must not remember the old place, which is free after a commit. */
 static void finish(struct room *room, struct occupant *o)
 {
@@ -304,12 +287,10 @@ static void finish(struct room *room, struct occupant *o)
 	bitmap_zero(slots, CKPT_FANOUT);
 	__set_bit(o->slot, slots);
 	down_write(&store->chain);
-	old = place(o, &old_own);
+	old = ckpt_move_place(o->leaf, o->slot, &o->to, o->own, &old_own);
 	ckpt_resolve_forget(store, o->layer, o->leaf->index, slots);
 	up_write(&store->chain);
-	ckpt_free_mask(store, old.where, ckpt_unit_mask(&store->geometry, old_own),
-		       READ_ONCE(store->txn) + 1);
-	atomic64_add(ckpt_state_used(&store->geometry, &old), &store->copied);
+	ckpt_move_left(store, &old, old_own);
 }
 
 /*
