@@ -82,8 +82,7 @@ static int prepare_slot(struct ckpt_store *store, struct ckpt_node *leaf, unsign
 	if (own || s.packed)
 		return ckpt_slot_move(store, leaf, slot, bit);
 	if (s.present)
-		return ckpt_slot_claim(store, CKPT_SPACE_DATA, leaf, slot,
-				       ckpt_mask(block, 1));
+		return ckpt_slot_claim(store, CKPT_SPACE_DATA, leaf, slot, bit);
 	return busy ? 0 : ckpt_space_refill(store, block, nr);
 }
 
@@ -196,12 +195,12 @@ void ckpt_prepare_head(struct ckpt_store *store, struct ckpt_layer *head, struct
 }
 
 /* What has gone of a packed slot is all zero, or all below: one that has to be both moves. */
-static int prepare_zeros(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int slot,
-			 u32 blocks)
+static int prepare_zeros(struct ckpt_store *store, struct ckpt_layer *top, struct ckpt_node *leaf,
+			 unsigned int slot, u32 blocks)
 {
 	struct ckpt_state s = ckpt_leaf_look(leaf, slot);
 
-	ckpt_state_zero(&s, blocks, true);
+	ckpt_state_zero(&s, blocks, top->parent);
 	return ckpt_state_encodes(&s) ? 0 : ckpt_slot_move(store, leaf, slot, 0);
 }
 
@@ -229,7 +228,8 @@ int ckpt_prepare_zero(struct ckpt_target *t, struct bio *bio)
 		leaf = get_leaf(t, top, sector);
 		if (!IS_ERR(leaf)) {
 			ckpt_leaf_make_writable(leaf, top);
-			r = prepare_zeros(t->store, leaf, slot_of(t, sector), ckpt_mask(block, nr));
+			r = prepare_zeros(t->store, top, leaf, slot_of(t, sector),
+					  ckpt_mask(block, nr));
 			ckpt_node_put(leaf);
 		} else {
 			r = PTR_ERR(leaf);

@@ -7,17 +7,17 @@
 . "$(dirname "$0")/lib.sh"
 
 store=st
-clusters=64
+clusters=64 few=16
 sectors=$((clusters * 256))
 f_merge=20 f_left=23
 bytes=$((sectors * 512))
 
-# blocks TAG OFFSET: every fourth block of the volume, and a checkpoint below.
+# blocks VOLUME CLUSTERS TAG OFFSET: every fourth block of the volume, and a checkpoint below.
 blocks() {
-	message st checkpoint "c$1" standard v || bail "$out"
+	message st checkpoint "c$3" standard "$1" || bail "$out"
 	until_true 20 given_back || bail 'windows are not given back'
-	fill_up $dm/v "$1" "$2" 16384 4096
-	is "layer $1" "$out" "$((clusters * 8)) end"
+	fill_up $dm/"$1" "$3" "$4" 16384 4096
+	is "layer $3 of $1" "$out" "$(($2 * 8)) end"
 }
 
 # In what is on the store now, past all caches; nothing is under way.
@@ -38,9 +38,14 @@ message st adopt_volume v $sectors || bail "$out"
 volume v $sectors "$ORIGIN" || bail "$out"
 new_volume last 16777216
 new_volume rest 16777216
-blocks 1 0
-blocks 2 4096
-blocks 3 8192
+new_volume blank $((few * 256))
+for i in 1 2 3; do
+	blocks blank $few $i $((i * 4096 - 4096))
+done
+message st checkpoint c4 standard blank || bail "$out"
+for i in 1 2 3; do
+	blocks v $clusters $i $((i * 4096 - 4096))
+done
 fill_up $dm/rest 5 0 131072 65536
 like 'windows of other slots are between' "$out" ' ENOSPC$'
 fill_up $dm/last 4 0 131072 4096
@@ -52,6 +57,9 @@ is 'no slot is packed' "$(packed_slots)" 0
 
 message st delete_checkpoint v@c2 || bail "$out"
 message st delete_checkpoint v@c3 || bail "$out"
+for i in 1 2 3 4; do
+	message st delete_checkpoint blank@c$i || bail "$out"
+done
 ok 'all is merged, though nothing is free but single units' settle 60
 is 'no layer is left' "$(field $f_hidden)" 0
 slots=$(packed_slots)
@@ -74,9 +82,13 @@ for ((i = 0; i < clusters; i++)); do
 	holds $dm/v 6 $((i * 131072 + 36864)) 4096 || bad=$((bad + 1))
 done
 is 'they are zero, and those beside them are not' $bad 0
+for ((i = 0; i < few; i++)); do
+	discard $dm/blank $((i * 131072 + 8192)) 4096 || bad=$((bad + 1))
+done
+is 'blocks over nothing are discarded' $bad 0
 md5 $dm/v
 was=$out
-remove v last rest st
+remove v blank last rest st
 ok 'the store is in order' ckpt_check "$STORE"
 ckpt_dump "$STORE" >"$work/text"
 like 'what has gone of a slot keeps its place' "$(grep '^ packed ' "$work/text")" \
@@ -89,9 +101,20 @@ is 'as it is read, too' "$(md5sum <"$work/v")" "$was  -"
 
 create st "$(sectors_of 32)" ckpt-store "$STORE 1 error_if_no_space" || bail "$out"
 volume v $sectors "$ORIGIN" && volume last 16777216 && volume rest 16777216 || bail "$out"
+volume blank $((few * 256)) || bail "$out"
 md5 $dm/v
 is 'activated again, the volume is the same' "$out" "$was"
-discard $dm/rest 0 $((16777216 * 512)) || bail "$out"
+for ((i = 0; i < few; i++)); do
+	discard $dm/blank $((i * 131072)) 4096 || bad=$((bad + 1))
+	holds $dm/blank zeros $((i * 131072)) 4096 || bad=$((bad + 1))
+	holds $dm/blank 2 $((i * 131072 + 4096)) 4096 || bad=$((bad + 1))
+	holds $dm/blank zeros $((i * 131072 + 8192)) 4096 || bad=$((bad + 1))
+done
+is 'more blocks over nothing are discarded' $bad 0
+is 'for which no slot moves' "$(field $f_copied)" 0
+for v in rest last; do
+	discard $dm/$v 0 $((16777216 * 512)) || bail "$out"
+done
 message st commit
 change 'with space, it is changed anywhere' 1 40
 left=$(packed_slots)
@@ -110,7 +133,7 @@ ok 'the merge ends' settle 60
 status v
 like 'and the volume passes through' "$out" ' passthrough '
 ok 'the origin has it all' io same "$ORIGIN" "$work/v" 8 0
-remove v last rest st
+remove v blank last rest st
 ok 'the store is in order then' ckpt_check "$STORE"
 
 done_testing
