@@ -13,7 +13,6 @@ halves: all places fail together at first; where none did, none of them need be 
 import errno
 import os
 import re
-import subprocess
 import sys
 import time
 import traceback
@@ -27,6 +26,8 @@ import sites            # noqa: E402
 # So often each place fails; what waits has to try more often than that.
 TIMES = 3
 MIB = 1 << 20
+# The word of a store's status, from its UUID on.
+RESERVED = 6
 SECTORS = 2048          # of a MiB
 ALLOWED = (errno.ENOMEM,)
 # An I/O that ended badly is told by the block layer as it pleases.
@@ -430,27 +431,48 @@ def tables(loops, seeds):
 
 
 def crowded(loops):
-    """Layers become one on a full store where others have to make room: see dense.py."""
-    volumes = 'v0', 'v1', 'v2'
-    sectors = 170 * 256
+    """Layers become one on a full store where nothing is free but single units: slots of sixteen
+    blocks find a row only when others are moved."""
+    clusters, sectors = 64, 16777216
+    written = {}
+
+    def free_units():
+        end = time.monotonic() + 20
+        while int(agent.status_line('full').split()[2 + RESERVED]) > 64:
+            if time.monotonic() > end:
+                raise Problem('windows are not given back: ' + agent.status_line('full'))
+            time.sleep(0.02)
+
+    def fill(volume, seed, *where):
+        written[volume, seed, *where] = int(agent.do_fill_up(dev(volume), seed, *where).split()[0])
 
     def begin():
         agent.do_create('full', 32 * SECTORS, 'ckpt-store',
                         loops['FULL'] + ' 2 format error_if_no_space')
-        for name in volumes:
-            message('create_volume', name, str(sectors), store='full')
-            agent.do_create(name, sectors, 'ckpt', '%s %s' % (dev('full'), name))
+        for name, size in ('v0', clusters * 256), ('rest', sectors), ('last', sectors):
+            message('create_volume', name, str(size), store='full')
+            agent.do_create(name, size, 'ckpt', '%s %s' % (dev('full'), name))
+        written.clear()
+        for i in range(3):
+            message('checkpoint', 'c%d' % i, 'standard', 'v0', store='full')
+            free_units()
+            fill('v0', 1 + i, i * 4096, 16384, 4096)
+        fill('rest', 5, 0, 131072, 65536)
+        fill('last', 6, 0, 131072, 4096)
 
-    def fill_and_merge():
-        done = subprocess.run([os.path.join(os.path.dirname(agent.__file__), 'dense.py'), dev('full'),
-                               '1', '2'] + [dev(name) for name in volumes],
-                              capture_output=True, text=True)
-        if done.returncode:
-            raise Problem(done.stdout + done.stderr)
+    def merge():
+        message('delete_checkpoint', 'v0@c1', store='full')
+        message('delete_checkpoint', 'v0@c2', store='full')
+        settle('full')
+
+    def same():
+        for (volume, seed, *where), count in written.items():
+            if int(agent.do_filled(dev(volume), seed, count, *where)) != count:
+                raise Problem('%s is not what was written' % volume)
 
     def away():
-        agent.do_remove(*volumes, 'full')
-    yield Operation('others make room', fill_and_merge, away, whole=False, io=True, before=begin,
+        agent.do_remove('v0', 'rest', 'last', 'full')
+    yield Operation('others make room', merge, away, same, whole=False, io=True, before=begin,
                     only='ckpt_room_make kvmalloc_node')
 
 
