@@ -2,6 +2,7 @@
 #include "copy.h"
 #include "free.h"
 #include "move.h"
+#include "resolve.h"
 #include "store.h"
 
 bool ckpt_move_begin(struct ckpt_node *leaf, unsigned int slot)
@@ -26,8 +27,12 @@ void ckpt_move_end(struct ckpt_node *leaf, unsigned int slot)
 	spin_unlock_irqrestore(&leaf->lock, flags);
 }
 
-struct ckpt_state ckpt_move_place(struct ckpt_node *leaf, unsigned int slot,
-				  const struct ckpt_state *new, u32 own, u32 *old_own)
+/*
+ * The copies of a slot are there: it is @new now, with the spots @own set aside.  What it was;
+ * *@old_own are the spots it had.
+ */
+static struct ckpt_state place(struct ckpt_node *leaf, unsigned int slot,
+			       const struct ckpt_state *new, u32 own, u32 *old_own)
 {
 	struct ckpt_leaf_write *w = leaf->leaf->w;
 	struct ckpt_state old;
@@ -43,12 +48,71 @@ struct ckpt_state ckpt_move_place(struct ckpt_node *leaf, unsigned int slot,
 	return old;
 }
 
-void ckpt_move_left(struct ckpt_store *store, const struct ckpt_state *old, u32 old_own)
+/* Its old place is free with the commit that says so: nobody may remember it by then. */
+static void leave(struct ckpt_store *store, const struct ckpt_state *old, u32 old_own)
 {
 	atomic64_add(ckpt_state_used(&store->geometry, old), &store->copied);
 	ckpt_free_mask(store, old->where, ckpt_unit_mask(&store->geometry, old_own),
 		       READ_ONCE(store->txn) + 1);
 }
+
+/* ---- many at once ---- */
+
+bool ckpt_moving_begin(struct ckpt_moving *m, struct ckpt_layer *layer, u64 index,
+		       unsigned int slot)
+{
+	struct ckpt_node *leaf = ckpt_node_get(&layer->map, 0, index, false);
+
+	if (IS_ERR_OR_NULL(leaf))
+		return false;
+	*m = (struct ckpt_moving){ .layer = layer, .leaf = leaf, .slot = slot };
+	ckpt_leaf_make_writable(leaf, layer);
+	/* A frozen one has a live side again, to be settled before it is merged. */
+	WRITE_ONCE(layer->settled, false);
+	if (ckpt_move_begin(leaf, slot)) {
+		if (!READ_ONCE(leaf->leaf->w->drops))
+			return true;
+		ckpt_move_end(leaf, slot);
+	}
+	ckpt_node_put(leaf);
+	return false;
+}
+
+struct ckpt_state ckpt_moving_state(const struct ckpt_moving *m)
+{
+	return ckpt_leaf_live(m->leaf->leaf->w, m->slot);
+}
+
+/* What sits on the layer must not remember the old place. */
+static void finish(struct ckpt_store *store, struct ckpt_moving *m)
+{
+	DECLARE_BITMAP(slots, CKPT_FANOUT);
+	struct ckpt_state old;
+	u32 old_own;
+
+	bitmap_zero(slots, CKPT_FANOUT);
+	__set_bit(m->slot, slots);
+	down_write(&store->chain);
+	old = place(m->leaf, m->slot, &m->to, m->own, &old_own);
+	ckpt_resolve_forget(store, m->layer, m->leaf->index, slots);
+	up_write(&store->chain);
+	leave(store, &old, old_own);
+}
+
+bool ckpt_moving_end(struct ckpt_store *store, struct ckpt_moving *m, bool ok)
+{
+	bool moved = m->placed && ok;
+
+	if (moved)
+		finish(store, m);
+	else if (m->placed)
+		ckpt_free_mask(store, m->to.where, ckpt_unit_mask(&store->geometry, m->own), 0);
+	ckpt_move_end(m->leaf, m->slot);
+	ckpt_node_put(m->leaf);
+	return moved;
+}
+
+/* ---- places for one ---- */
 
 /*
  * Free places of the window at @where, of which it has those of @sure: those of @wanted, and then
@@ -148,8 +212,8 @@ static int move(struct ckpt_store *store, struct ckpt_node *leaf, unsigned int s
 		ckpt_free_mask(store, new.where, ckpt_unit_mask(&store->geometry, own), 0);
 		return r;
 	}
-	ckpt_move_place(leaf, slot, &new, own, &old_own);
-	ckpt_move_left(store, &old, old_own);
+	place(leaf, slot, &new, own, &old_own);
+	leave(store, &old, old_own);
 	return 0;
 }
 

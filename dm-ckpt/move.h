@@ -31,15 +31,31 @@ int ckpt_slot_move(struct ckpt_store *store, struct ckpt_node *leaf, unsigned in
 bool ckpt_move_begin(struct ckpt_node *leaf, unsigned int slot);
 void ckpt_move_end(struct ckpt_node *leaf, unsigned int slot);
 
+/* A slot that goes to a row, with others: one drain, one batch of copies and one commit for all. */
+struct ckpt_moving {
+	struct ckpt_layer *layer;
+	struct ckpt_node *leaf;
+	unsigned int slot;
+	struct ckpt_state to;		/* what it will be */
+	u32 own;			/* and the spots that are set aside for it */
+	bool placed;			/* these are its own */
+};
+
 /*
- * The copies of a slot that is moved are there: it is @new now, with the spots @own set aside.
- * What it was; *@old_own are the spots it had, for ckpt_move_left(), which counts what was copied
- * and gives them back behind the commit that covers the change: so nobody may remember the old
- * place by then.  The latter sleeps.
+ * ckpt_move_begin() for a slot of a layer, frozen or a head, that is not being freed: false if
+ * somebody is at it, or it is not there.  Then the slot does not change (ckpt_moving_state()) but
+ * for writes of present blocks until the store is drained.  Sleeps.
  */
-struct ckpt_state ckpt_move_place(struct ckpt_node *leaf, unsigned int slot,
-				  const struct ckpt_state *new, u32 own, u32 *old_own);
-void ckpt_move_left(struct ckpt_store *store, const struct ckpt_state *old, u32 old_own);
+bool ckpt_moving_begin(struct ckpt_moving *m, struct ckpt_layer *layer, u64 index,
+		       unsigned int slot);
+struct ckpt_state ckpt_moving_state(const struct ckpt_moving *m);
+
+/*
+ * If it has a place and was copied there, @ok, that is its place, and what it has left is free with
+ * the next commit; else it stays where it is, and its new place is free.  True if it has moved.
+ * Sleeps.
+ */
+bool ckpt_moving_end(struct ckpt_store *store, struct ckpt_moving *m, bool ok);
 
 /*
  * A slot that was read from disk has a place, but which of its holes nobody else has taken since

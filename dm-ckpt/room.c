@@ -8,7 +8,6 @@
 #include "pace.h"
 #include "pressure.h"
 #include "repack.h"
-#include "resolve.h"
 #include "store.h"
 
 /* Slots that are moved with one drain and one commit. */
@@ -23,14 +22,9 @@ struct owner {
 
 /* A slot that is moved. */
 struct occupant {
-	struct ckpt_layer *layer;
-	struct ckpt_node *leaf;
-	unsigned int slot;
+	struct ckpt_moving moving;
 	struct ckpt_repack_move move;
-	struct ckpt_state to;		/* what it will be */
-	u32 own;			/* and the spots that are set aside for it */
-	bool placed;			/* its new place is its own */
-	bool again;			/* it is not free yet */
+	bool again;			/* its new place is not free yet */
 };
 
 /* A spare window that slots go to. */
@@ -164,22 +158,10 @@ static int look_around(struct room *room)
 static bool begin(struct room *room, const struct ckpt_repack_move *move, struct occupant *o)
 {
 	const struct owner *owner = &room->owner[move->slot];
-	struct ckpt_node *leaf = ckpt_node_get(&owner->layer->map, 0, owner->index, false);
 
-	if (IS_ERR_OR_NULL(leaf))
-		return false;
-	*o = (struct occupant){ .layer = owner->layer, .leaf = leaf, .slot = owner->slot,
-				.move = *move };
-	ckpt_leaf_make_writable(leaf, o->layer);
-	/* A frozen one has a live side again, to be settled before it is merged. */
-	WRITE_ONCE(o->layer->settled, false);
-	if (ckpt_move_begin(leaf, o->slot)) {
-		if (!READ_ONCE(leaf->leaf->w->drops))
-			return true;
-		ckpt_move_end(leaf, o->slot);
-	}
-	ckpt_node_put(leaf);
-	return false;
+	o->move = *move;
+	o->again = false;
+	return ckpt_moving_begin(&o->moving, owner->layer, owner->index, owner->slot);
 }
 
 static void begin_all(struct room *room)
@@ -209,12 +191,6 @@ static void put_back(struct room *room)
 			repack->move[--again] = room->occupant[i - 1].move;
 }
 
-/* Nobody changes these slots now. */
-static struct ckpt_state state_of(const struct occupant *o)
-{
-	return ckpt_leaf_live(o->leaf->leaf->w, o->slot);
-}
-
 /* Has nobody moved it since it was looked at, or written more to it? */
 static bool is_there(const struct room *room, const struct occupant *o,
 		     const struct ckpt_state *s)
@@ -231,6 +207,7 @@ static bool is_there(const struct room *room, const struct occupant *o,
 static int claim(struct room *room, struct occupant *o, const struct ckpt_state *s)
 {
 	const struct ckpt_geometry *g = &room->store->geometry;
+	struct ckpt_moving *m = &o->moving;
 	u64 unit;
 	u32 wanted;
 	int gap, r = 0;
@@ -238,21 +215,21 @@ static int claim(struct room *room, struct occupant *o, const struct ckpt_state 
 	if (!is_there(room, o, s))
 		return 0;
 	unit = ckpt_repack_unit(&room->repack, o->move.to, &gap);
-	o->to = ckpt_state_in_row(g, s, unit << CKPT_UNIT_SHIFT);
-	wanted = ckpt_state_whole(g, &o->to);
+	m->to = ckpt_state_in_row(g, s, unit << CKPT_UNIT_SHIFT);
+	wanted = ckpt_state_whole(g, &m->to);
 	if (gap >= 0) {
 		u64 before = unit - room->repack.gap[gap];
 
 		room->gap[gap].left &= ~(ckpt_unit_mask(g, packed(s)) <<
 					 (u32)before / room->repack.each);
-		o->own = wanted;
+		m->own = wanted;
 	} else {
-		r = ckpt_space_claim(room->store, CKPT_SPACE_MERGE, o->to.where, wanted, &o->own);
+		r = ckpt_space_claim(room->store, CKPT_SPACE_MERGE, m->to.where, wanted, &m->own);
 	}
-	o->placed = !r && o->own == wanted;
-	o->again = !o->placed;
+	m->placed = !r && m->own == wanted;
+	o->again = !m->placed;
 	if (o->again)
-		ckpt_free_mask(room->store, o->to.where, ckpt_unit_mask(g, o->own), 0);
+		ckpt_free_mask(room->store, m->to.where, ckpt_unit_mask(g, m->own), 0);
 	return r;
 }
 
@@ -265,32 +242,15 @@ static int copy_all(struct room *room)
 	ckpt_copies_begin(&copies, room->store);
 	for (i = 0; !r && i < room->nr; i++) {
 		struct occupant *o = &room->occupant[i];
-		struct ckpt_state s = state_of(o);
+		struct ckpt_state s = ckpt_moving_state(&o->moving);
 
 		r = claim(room, o, &s);
-		if (o->placed)
-			ckpt_copies_add_blocks(&copies, &s, &o->to, s.present);
+		if (o->moving.placed)
+			ckpt_copies_add_blocks(&copies, &s, &o->moving.to, s.present);
 	}
 	r = ckpt_copies_wait(&copies) ?: r;
 	WRITE_ONCE(room->store->data_written, true);
 	return r;
-}
-
-/* What sits on the layer must not remember the old place, which is free after a commit. */
-static void finish(struct room *room, struct occupant *o)
-{
-	DECLARE_BITMAP(slots, CKPT_FANOUT);
-	struct ckpt_store *store = room->store;
-	struct ckpt_state old;
-	u32 old_own;
-
-	bitmap_zero(slots, CKPT_FANOUT);
-	__set_bit(o->slot, slots);
-	down_write(&store->chain);
-	old = ckpt_move_place(o->leaf, o->slot, &o->to, o->own, &old_own);
-	ckpt_resolve_forget(store, o->layer, o->leaf->index, slots);
-	up_write(&store->chain);
-	ckpt_move_left(store, &old, old_own);
 }
 
 /*
@@ -308,19 +268,8 @@ static int move_some(struct room *room)
 	/* Nobody writes to these slots from here on. */
 	ckpt_store_drain(room->store);
 	r = copy_all(room);
-	for (i = 0; i < room->nr; i++) {
-		struct occupant *o = &room->occupant[i];
-
-		if (o->placed && !r) {
-			finish(room, o);
-			moved++;
-		} else if (o->placed) {
-			ckpt_free_mask(room->store, o->to.where,
-				       ckpt_unit_mask(&room->store->geometry, o->own), 0);
-		}
-		ckpt_move_end(o->leaf, o->slot);
-		ckpt_node_put(o->leaf);
-	}
+	for (i = 0; i < room->nr; i++)
+		moved += ckpt_moving_end(room->store, &room->occupant[i].moving, !r);
 	put_back(room);
 	room->nr = 0;
 	return r ? r : (int)moved;
