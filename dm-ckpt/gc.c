@@ -6,6 +6,7 @@
 #include "merge.h"
 #include "merge_base.h"
 #include "pace.h"
+#include "pack.h"
 #include "prune.h"
 #include "store.h"
 
@@ -100,9 +101,14 @@ static bool find_own_job(struct ckpt_store *store, struct ckpt_layer *layer, str
 		job->state = CKPT_GC_SETTLE;
 		return layer->number != store->gc_busy;
 	}
-	job->run = layer->base ? forget_base : free_layer;
-	job->state = CKPT_GC_FREE;
-	return ckpt_layer_is_garbage(layer);
+	if (ckpt_layer_is_garbage(layer)) {
+		job->run = layer->base ? forget_base : free_layer;
+		job->state = CKPT_GC_FREE;
+		return true;
+	}
+	job->run = ckpt_pack_layer;
+	job->state = CKPT_GC_PACK;
+	return ckpt_pack_wants(store, layer);
 }
 
 /*
@@ -129,14 +135,22 @@ static bool find_merge(struct ckpt_store *store, struct ckpt_layer *child, struc
 	       (!ckpt_gc_merges(child) || store->gc_full);
 }
 
+/* Merges give back windows as well, so only for a write that waits slots are packed first. */
+static unsigned int order(struct ckpt_store *store, const struct job *job)
+{
+	bool last = job->state == CKPT_GC_PACK && !ckpt_pack_is_urgent(store);
+
+	return last ? CKPT_GC_BASE + 1 : job->state;
+}
+
 /* Layers first, then the base; but when layers found no space, the base, which needs none. */
 static bool is_better(struct ckpt_store *store, const struct job *a, const struct job *b)
 {
-	if (!b->run)
-		return true;
-	return a->state != b->state &&
-	       (a->state < b->state) ^
-	       (store->gc_full && min(a->state, b->state) == CKPT_GC_LAYERS);
+	unsigned int x = order(store, a), y = b->run ? order(store, b) : ~0u;
+
+	if (store->gc_full && min(x, y) == CKPT_GC_LAYERS && max(x, y) == CKPT_GC_BASE)
+		return x > y;
+	return x < y;
 }
 
 static void show_job(struct ckpt_store *store, const struct job *job)
@@ -165,7 +179,7 @@ static bool consider(struct ckpt_store *store, const struct job *job, struct job
 static bool next_job(struct ckpt_store *store, struct job *best)
 {
 	struct ckpt_object *object;
-	bool waits = false;
+	bool waits = false, packs = false;
 	unsigned long number;
 
 	memset(best, 0, sizeof(*best));
@@ -175,11 +189,16 @@ static bool next_job(struct ckpt_store *store, struct job *best)
 			     object->type == CKPT_RECORD_BASE;
 		struct job job;
 
-		if (layer && find_own_job(store, object->layer, &job))
+		if (layer && find_own_job(store, object->layer, &job)) {
 			waits |= consider(store, &job, best);
+			packs |= job.state == CKPT_GC_PACK;
+		}
 		if (layer && find_merge(store, object->layer, &job))
 			waits |= consider(store, &job, best);
 	}
+	/* What comes to rest may be packed then. */
+	if (ckpt_pack_is_asked(store) && !packs && (!best->run || best->state > CKPT_GC_FREE))
+		ckpt_pack_answer(store);
 	if (best->state >= CKPT_GC_LAYERS && READ_ONCE(store->options.merge_paused)) {
 		best->run = NULL;
 		best->state = CKPT_GC_PAUSED;
@@ -277,12 +296,15 @@ static void do_gc(struct work_struct *work)
 {
 	struct ckpt_store *store = container_of(to_delayed_work(work), struct ckpt_store, gc_work);
 	bool full = store->gc_full;
+	u64 windows = CKPT_PACK_FIRST;
 	struct job job;
 	int r = 0;
 
 	store->gc_busy = 0;
-	while (!r && ckpt_gc_may_run(store) && next_job(store, &job))
-		r = run_job(store, &job);
+	do {
+		while (!r && ckpt_gc_may_run(store) && next_job(store, &job))
+			r = run_job(store, &job);
+	} while (!r && !store->gc_busy && ckpt_pack_look(store, &windows));
 	if (!r && store->gc_busy)
 		r = -EAGAIN;
 	else if (!r && store->gc_waits)
@@ -332,5 +354,7 @@ void ckpt_gc_init(struct ckpt_store *store)
 	INIT_DELAYED_WORK(&store->gc_work, do_gc);
 	/* Not that of layers of which nothing is known. */
 	store->gc_turn = 1;
+	store->pack_turn[0] = 1;
+	store->pack_turn[1] = 1;
 	init_waitqueue_head(&store->pace);
 }

@@ -9,6 +9,8 @@
  *	frozen, no tag, no view, one child		-> merge it into that child, see merge.h
  *	owned base, no tag, no view, one child		-> that child is merged into it, see
  *							   merge_base.h, once the volume is active
+ *	has holes, and whole windows are running out	-> pack it, see pack.h; before any merge
+ *							   for a write that waits for a place
  *	frozen, no tag, several children		-> waits, hidden
  *
  * Of a row of layers that go into one another, the uppermost goes first: so no block is moved

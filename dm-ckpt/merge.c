@@ -728,7 +728,7 @@ static int make_room(struct merge *m)
 		return -EAGAIN;
 	/* And the spare windows, from which the next one begins. */
 	r = ckpt_room_make(store, m->want_most,
-			   min(m->want, ROOM_WINDOWS * window) + ROOM_SPARES * window);
+			   min(m->want, ROOM_WINDOWS * window) + ROOM_SPARES * window, true);
 	if (r < 0)
 		return r;
 	/* Whether this is a help the next call sees. */

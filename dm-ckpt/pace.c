@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "gc.h"
 #include "pace.h"
+#include "pack.h"
 #include "store.h"
 #include "target.h"
 
@@ -24,9 +25,14 @@ void ckpt_pace_begin(struct ckpt_store *store, struct ckpt_pace *pace)
 	pace->bios = count_bios(store);
 }
 
-bool ckpt_pace_may_run(const struct ckpt_store *store)
+bool ckpt_pace_may_copy(const struct ckpt_store *store)
 {
 	return ckpt_gc_may_run(store) && !READ_ONCE(store->options.merge_paused);
+}
+
+bool ckpt_pace_may_run(const struct ckpt_store *store)
+{
+	return ckpt_pace_may_copy(store) && !ckpt_pack_is_urgent(store);
 }
 
 bool ckpt_pace_is_busy(struct ckpt_store *store, const struct ckpt_pace *pace)

@@ -33,7 +33,9 @@ void ckpt_pace_end(struct ckpt_store *store, const struct ckpt_pace *pace);
 /* The store is to come to rest, or the limits have changed.  Any context. */
 void ckpt_pace_wake(struct ckpt_store *store);
 
-/* May merging go on? */
+/* May anything be copied in the background?  Any context. */
+bool ckpt_pace_may_copy(const struct ckpt_store *store);
+/* May merging go on?  It gives way to who makes a place for a write that waits; any context. */
 bool ckpt_pace_may_run(const struct ckpt_store *store);
 
 #endif

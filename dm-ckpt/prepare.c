@@ -5,6 +5,7 @@
 #include "leaf.h"
 #include "lookup.h"
 #include "move.h"
+#include "pack.h"
 #include "prepare.h"
 #include "pressure.h"
 #include "quota.h"
@@ -154,6 +155,9 @@ int ckpt_prepare_write(struct ckpt_target *t, u64 sector, u32 nr)
 	}
 	outlook = ckpt_pressure_look(t->store);
 	r = try_write(t, sector, nr);
+	/* Where little is left, no whole ones are handed out. */
+	if (unlikely(READ_ONCE(t->store->space.fragmented)) && !READ_ONCE(t->store->space.scarce))
+		ckpt_pack_ask(t->store, false);
 	if (r == -ENOSPC) {
 		ckpt_pressure_short_begin(t->store);
 		r = write_when_short(t, sector, nr, &outlook);

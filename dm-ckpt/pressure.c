@@ -3,6 +3,7 @@
 
 #include "free.h"
 #include "leaf.h"
+#include "pack.h"
 #include "pressure.h"
 #include "remap.h"
 #include "store.h"
@@ -147,12 +148,29 @@ void ckpt_pressure_short_end(struct ckpt_store *store)
 		wake_up_all(&store->loan_wait);
 }
 
+/* There may be space that only lies in pieces too small: who asks in vain is told so next time. */
+static int await_place(struct ckpt_store *store)
+{
+	struct ckpt_outlook now;
+	u32 frees;
+
+	if (!ckpt_pack_ask(store, true))
+		return -ENOSPC;
+	/* As long as something moves, which ends when there is nothing left to be moved. */
+	do {
+		frees = ckpt_pressure_look(store).frees;
+		wait_event_timeout(store->loan_wait, !ckpt_pack_is_urgent(store), LOAN_JIFFIES);
+		now = ckpt_pressure_look(store);
+	} while (ckpt_pack_is_urgent(store) && now.frees != frees);
+	return 0;
+}
+
 int ckpt_pressure_await(struct ckpt_store *store, const struct ckpt_outlook *then)
 {
 	struct ckpt_outlook now = ckpt_pressure_look(store);
 
 	if (!(then->loans & 1) && now.loans == then->loans && now.frees == then->frees)
-		return -ENOSPC;
+		return await_place(store);
 	return wait_event_timeout(store->loan_wait, !(loans(store) & 1), LOAN_JIFFIES) ?
 	       0 : -ENOSPC;
 }

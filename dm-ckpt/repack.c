@@ -145,6 +145,19 @@ static struct row fitting_row(const struct ckpt_repack *repack, u32 from, u32 en
 	return best;
 }
 
+u32 ckpt_repack_holes(const struct ckpt_repack *repack)
+{
+	u32 from = 0, holes = 0;
+	struct row row;
+
+	while ((row = next_row(repack, from, repack->nr)).nr) {
+		if (row.nr < WINDOW * repack->each)
+			holes += row.nr;
+		from = row.from + row.nr;
+	}
+	return holes;
+}
+
 /* ---- the plan ---- */
 
 static void add_move(struct ckpt_repack *repack, u32 number, u32 to)
@@ -320,7 +333,7 @@ static u32 clear_rows(struct ckpt_repack *repack, u32 nr, u32 wanted)
 u32 ckpt_repack_plan(struct ckpt_repack *repack, u32 least, u32 wanted)
 {
 	struct row gap = longest_row(repack, 0, repack->nr);
-	u32 window = WINDOW * repack->each, best, i;
+	u32 window = WINDOW * repack->each, cleared, best, i;
 
 	if (gap.nr >= wanted)
 		return gap.nr;
@@ -328,11 +341,15 @@ u32 ckpt_repack_plan(struct ckpt_repack *repack, u32 least, u32 wanted)
 	best = least < window ? clear_rows(repack, window, wanted) : 0;
 	if (best)
 		return window;
-	if (clear_rows(repack, least, wanted))
+	cleared = clear_rows(repack, least, wanted);
+	if (cleared && (least < window || cleared >= wanted))
 		return least;
+	/* Where there are not as many windows as that, slots are in most of them. */
+	gap = longest_row(repack, 0, repack->nr);
 	best = sweep(repack, gap.from, gap.nr, wanted);
 	/* Or wherever it may be better. */
 	for (i = 0; i < SWEEPS && best < wanted; i++)
 		best = sweep(repack, i * repack->nr / SWEEPS, best, wanted);
-	return longest_row(repack, 0, repack->nr).nr;
+	best = longest_row(repack, 0, repack->nr).nr;
+	return cleared && best < least ? least : best;
 }

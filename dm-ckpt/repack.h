@@ -63,6 +63,9 @@ unsigned int ckpt_repack_note_gap(struct ckpt_repack *repack, u64 unit, u32 nr);
  */
 int ckpt_repack_note_slot(struct ckpt_repack *repack, u64 where, u32 units, u32 needs);
 
+/* Units of the stretch that are free, but in rows shorter than a window. */
+u32 ckpt_repack_holes(const struct ckpt_repack *repack);
+
 /*
  * Plan moves after which @wanted units of the stretch stand in rows of at least @least.  How many
  * there are in the longest row then, which may be less.  Each place is somebody's new one only

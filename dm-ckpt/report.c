@@ -67,7 +67,7 @@ void ckpt_report_store(struct ckpt_store *store, char *result, unsigned int maxl
 	static const char *const modes[] = { "rw", "ro" };
 	static const char *const merging[] = {
 		[CKPT_GC_IDLE] = "idle", [CKPT_GC_SETTLE] = "free", [CKPT_GC_FREE] = "free",
-		[CKPT_GC_LAYERS] = "layers", [CKPT_GC_BASE] = "base",
+		[CKPT_GC_PACK] = "pack", [CKPT_GC_LAYERS] = "layers", [CKPT_GC_BASE] = "base",
 		[CKPT_GC_WAIT] = "wait", [CKPT_GC_PAUSED] = "paused",
 	};
 	static const char *const spaces[] = { "ok", "low", "full" };

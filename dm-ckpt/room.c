@@ -35,6 +35,7 @@ struct gap {
 
 struct room {
 	struct ckpt_store *store;
+	bool urgent;			/* also slots that have places for writes to come */
 	unsigned int nr;
 	struct gap gap[CKPT_REPACK_GAPS];
 	struct occupant occupant[BATCH];
@@ -60,10 +61,10 @@ static void note_leaf(struct room *room, struct ckpt_layer *layer, struct ckpt_n
 	for (slot = 0; slot < CKPT_FANOUT; slot++) {
 		u32 own = w ? READ_ONCE(w->own[slot]) : 0;
 		struct ckpt_state s = ckpt_leaf_look(leaf, slot);
-		u32 has = ckpt_unit_mask(g, ckpt_state_spots(&s, s.present) | own);
+		u32 spots = ckpt_state_spots(&s, s.present), has = ckpt_unit_mask(g, spots | own);
 		int number = -1;
 
-		if (s.present)
+		if (s.present && (room->urgent || has == ckpt_unit_mask(g, spots)))
 			number = ckpt_repack_note_slot(&room->repack, s.where, has,
 						       hweight32(ckpt_unit_mask(g, packed(&s))));
 		if (number >= 0)
@@ -78,7 +79,7 @@ static int note_layer(struct room *room, struct ckpt_layer *layer)
 	int r;
 
 	for (;;) {
-		if (!ckpt_pace_may_run(room->store))
+		if (!ckpt_pace_may_copy(room->store))
 			return -EINTR;
 		r = ckpt_node_next_index(&layer->map, 0, from, &index);
 		if (r <= 0)
@@ -138,15 +139,30 @@ static void give_back_gaps(struct room *room)
 		ckpt_free_mask(room->store, room->gap[i].where, room->gap[i].left, 0);
 }
 
-static int look_around(struct room *room)
+/* The next stretch where there is anything to gain; all others are passed without a walk. */
+static int find_stretch(struct room *room, u32 least)
+{
+	struct ckpt_store *store = room->store;
+	u64 units = 0;
+	int r;
+
+	ckpt_space_drop_stock(store);
+	do {
+		r = ckpt_space_survey(store, &store->room_cursor, &room->repack);
+		units += room->repack.nr;
+		cond_resched();
+	} while (!r && ckpt_repack_holes(&room->repack) < least &&
+		 units < ckpt_store_units(&store->geometry));
+	return r;
+}
+
+static int look_around(struct room *room, u32 least)
 {
 	struct ckpt_store *store = room->store;
 	struct ckpt_layer *layer;
 	unsigned long number = 0;
-	int r;
+	int r = find_stretch(room, least);
 
-	ckpt_space_drop_stock(store);
-	r = ckpt_space_survey(store, &store->room_cursor, &room->repack);
 	while (!r && (layer = next_layer(store, &number)))
 		r = note_layer(room, layer);
 	return r;
@@ -284,7 +300,7 @@ static int move_all(struct room *room)
 		moved = move_some(room);
 		all += max(moved, 0);
 		r = ckpt_free_repay(room->store) ?: min(moved, 0);
-	} while (!r && moved && room->repack.nr_moves && ckpt_pace_may_run(room->store));
+	} while (!r && moved && room->repack.nr_moves && ckpt_pace_may_copy(room->store));
 	return r ? r : all;
 }
 
@@ -305,7 +321,7 @@ static int make(struct room *room, u32 least, u32 wanted)
 	return r ? r : moved;
 }
 
-int ckpt_room_make(struct ckpt_store *store, u32 least, u32 wanted)
+int ckpt_room_make(struct ckpt_store *store, u32 least, u32 wanted, bool urgent)
 {
 	struct room *room = kvzalloc(sizeof(*room), GFP_NOIO);
 	struct ckpt_pace pace;
@@ -314,8 +330,9 @@ int ckpt_room_make(struct ckpt_store *store, u32 least, u32 wanted)
 	if (!room)
 		return -ENOMEM;
 	room->store = store;
+	room->urgent = urgent;
 	ckpt_pace_begin(store, &pace);
-	r = look_around(room);
+	r = look_around(room, least);
 	if (!r) {
 		ckpt_pressure_lend(store);
 		r = make(room, least, wanted);

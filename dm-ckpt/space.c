@@ -568,10 +568,12 @@ int ckpt_space_spare(struct ckpt_store *store, unsigned int keep, u32 blocks, u6
 	const struct ckpt_geometry *g = &store->geometry;
 	struct ckpt_space *space = &store->space;
 	u32 mask = ckpt_unit_mask(g, ~0u);
-	int r;
+	int r = 0;
 
 	mutex_lock(&space->refill);
-	r = add_spares(store);
+	/* Which goes through all of the map when there is no window left. */
+	if (space->nr_spares <= keep)
+		r = add_spares(store);
 	if (!r && space->nr_spares <= keep)
 		r = -ENOSPC;
 	if (!r) {
@@ -675,6 +677,31 @@ int ckpt_space_fit(struct ckpt_store *store, enum ckpt_space_user user, u32 bloc
 	return r;
 }
 
+int ckpt_space_count_windows(struct ckpt_store *store, u64 *windows)
+{
+	u64 leaves = DIV_ROUND_UP_ULL(ckpt_store_units(&store->geometry), CKPT_SPACE_LEAF_UNITS);
+	u32 whole = ckpt_cluster_units(&store->geometry), from, end, first, nr;
+	struct ckpt_space *space = &store->space;
+	u64 index;
+
+	*windows = READ_ONCE(space->stock_units) / whole;
+	for (index = 0; index < leaves; index++) {
+		struct ckpt_node *leaf = ckpt_node_get(&space->tree, 0, index, true);
+
+		if (IS_ERR(leaf))
+			return PTR_ERR(leaf);
+		end = leaf_end(store, index);
+		spin_lock_irq(&space->lock);
+		for (from = 0; (nr = ckpt_bits_find(leaf->live, from, end, end, &first));
+		     from = first + nr)
+			*windows += nr / whole;
+		spin_unlock_irq(&space->lock);
+		ckpt_node_put(leaf);
+		cond_resched();
+	}
+	return 0;
+}
+
 int ckpt_space_survey(struct ckpt_store *store, u64 *cursor, struct ckpt_repack *repack)
 {
 	struct ckpt_space *space = &store->space;
@@ -699,6 +726,32 @@ int ckpt_space_survey(struct ckpt_store *store, u64 *cursor, struct ckpt_repack 
 	spin_unlock_irq(&space->lock);
 	ckpt_node_put(leaf);
 	return 0;
+}
+
+static bool is_free(struct ckpt_store *store, u64 unit)
+{
+	struct ckpt_space *space = &store->space;
+	struct ckpt_node *leaf;
+	bool taken;
+
+	if (unit < ckpt_first_free_unit(&store->geometry) ||
+	    unit >= ckpt_store_units(&store->geometry))
+		return false;
+	leaf = ckpt_node_get(&space->tree, 0, unit / CKPT_SPACE_LEAF_UNITS, true);
+	if (IS_ERR(leaf))
+		return false;
+	spin_lock_irq(&space->lock);
+	taken = ckpt_bits_any(leaf->live, unit % CKPT_SPACE_LEAF_UNITS, 1);
+	spin_unlock_irq(&space->lock);
+	ckpt_node_put(leaf);
+	return !taken;
+}
+
+bool ckpt_space_borders(struct ckpt_store *store, u64 unit, u32 nr, bool both)
+{
+	bool before = is_free(store, unit - 1);
+
+	return before == both ? is_free(store, unit + nr) : before;
 }
 
 u64 ckpt_space_reserved(struct ckpt_store *store)

@@ -106,11 +106,17 @@ int ckpt_space_spare(struct ckpt_store *store, unsigned int keep, u32 blocks, u6
 /* Make as many spare windows as are missing, of what is free.  Sleeps; -EIO. */
 int ckpt_space_make_spares(struct ckpt_store *store);
 
+/* Whole windows that are free, but for the spare ones: a look at all of the map.  Sleeps; -EIO. */
+int ckpt_space_count_windows(struct ckpt_store *store, u64 *windows);
+
 /*
  * What is free in the next stretch of the store from *@cursor on, in units, which moves on; all
  * else may have to stay.  Nothing is set aside.  Sleeps; -EIO.
  */
 int ckpt_space_survey(struct ckpt_store *store, u64 *cursor, struct ckpt_repack *repack);
+
+/* Is the unit before these free, or the one behind them; or are both?  Sleeps. */
+bool ckpt_space_borders(struct ckpt_store *store, u64 unit, u32 nr, bool both);
 
 /* Has a merge borrowed anything?  And all of it is back. */
 bool ckpt_space_borrowed(const struct ckpt_store *store);

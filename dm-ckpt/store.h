@@ -45,6 +45,7 @@ enum ckpt_gc_state {
 	CKPT_GC_IDLE,
 	CKPT_GC_SETTLE,			/* also: it has been told to look */
 	CKPT_GC_FREE,
+	CKPT_GC_PACK,
 	CKPT_GC_LAYERS,
 	CKPT_GC_BASE,
 	CKPT_GC_WAIT,
@@ -182,6 +183,15 @@ struct ckpt_store {
 	unsigned int room_fails;	/* times of making room since that helped last */
 	unsigned long room_again;	/* jiffies, not before */
 	u64 room_cursor;		/* units, where room was looked for last */
+
+	/* pack.c */
+	atomic_t pack_asked;		/* bits, see pack.c */
+	u32 pack_turn[2];		/* in which each frozen layer is packed once, or head */
+	u32 pack_layer;			/* the one that it is at */
+	u64 pack_cluster;		/* and the first one that it has not looked at */
+	u64 pack_moved;			/* slots, since somebody has asked */
+	unsigned int pack_fails[2];	/* turns in which hardly any was, without and with heads */
+	unsigned long pack_again[2];	/* jiffies, not before */
 
 	/* pace.c */
 	wait_queue_head_t pace;

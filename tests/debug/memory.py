@@ -186,8 +186,9 @@ def writes(volume, offset, length, seeds):
 
 def prepare(folder):
     """A store with a volume, a clone and a disk, all with a checkpoint; returns loop devices."""
-    paths = {name: os.path.join(folder, name) for name in ('STORE', 'OTHER', 'NEW', 'ORIGIN', 'FULL')}
-    sizes = {'ORIGIN': 8, 'OTHER': 16, 'FULL': 32}
+    paths = {name: os.path.join(folder, name) for name in
+             ('STORE', 'OTHER', 'NEW', 'ORIGIN', 'FULL', 'HOLES')}
+    sizes = {'ORIGIN': 8, 'OTHER': 16, 'FULL': 32, 'HOLES': 32}
     loops = {name: agent.do_loop(path, sizes.get(name, 64)) for name, path in paths.items()}
     agent.do_create('st', 64 * SECTORS, 'ckpt-store', loops['STORE'] + ' 1 format')
     agent.do_fill(loops['ORIGIN'], 3)
@@ -432,7 +433,8 @@ def tables(loops, seeds):
 
 def crowded(loops):
     """Layers become one on a full store where nothing is free but single units: slots of sixteen
-    blocks find a row only when others are moved."""
+    blocks find a row only when others are moved.  And whole clusters are written where windows with
+    holes have taken all there were."""
     clusters, sectors = 64, 16777216
     written = {}
 
@@ -446,21 +448,37 @@ def crowded(loops):
     def fill(volume, seed, *where):
         written[volume, seed, *where] = int(agent.do_fill_up(dev(volume), seed, *where).split()[0])
 
-    def begin():
+    def layer(seed, *where):
+        message('checkpoint', 'c%d' % seed, 'standard', 'v0', store='full')
+        free_units()
+        fill('v0', seed, *where)
+
+    def empty(loop):
         agent.do_create('full', 32 * SECTORS, 'ckpt-store',
-                        loops['FULL'] + ' 2 format error_if_no_space')
+                        loop + ' 2 format error_if_no_space')
         for name, size in ('v0', clusters * 256), ('rest', sectors), ('last', sectors):
             message('create_volume', name, str(size), store='full')
             agent.do_create(name, size, 'ckpt', '%s %s' % (dev('full'), name))
+        # Else slots would be packed for each other.
+        message('merge', 'pause', store='full')
         written.clear()
+
+    def dense():
+        empty(loops['FULL'])
         for i in range(3):
-            message('checkpoint', 'c%d' % i, 'standard', 'v0', store='full')
-            free_units()
-            fill('v0', 1 + i, i * 4096, 16384, 4096)
+            layer(i, i * 4096, 16384, 4096)
         fill('rest', 5, 0, 131072, 65536)
         fill('last', 6, 0, 131072, 4096)
 
+    def holes():
+        empty(loops['HOLES'])
+        for i in range(3):
+            layer(i, 0, 8192, 4096)
+        del written['v0', 0, 0, 8192, 4096], written['v0', 1, 0, 8192, 4096]
+        message('checkpoint', 'c3', 'standard', 'v0', store='full')
+
     def merge():
+        message('merge', 'resume', store='full')
         message('delete_checkpoint', 'v0@c1', store='full')
         message('delete_checkpoint', 'v0@c2', store='full')
         settle('full')
@@ -472,8 +490,15 @@ def crowded(loops):
 
     def away():
         agent.do_remove('v0', 'rest', 'last', 'full')
-    yield Operation('others make room', merge, away, same, whole=False, io=True, before=begin,
+
+    def write():
+        message('merge', 'resume', store='full')
+        agent.do_fill(dev('last'), 7, 0, 60 * 131072)
+        written['last', 7, 0, 131072, 131072] = 60
+    yield Operation('others make room', merge, away, same, whole=False, io=True, before=dense,
                     only='ckpt_room_make kvmalloc_node')
+    yield Operation('others make windows', write, away, same, whole=False, io=True, before=holes,
+                    only='ckpt_pack_layer kvmalloc_node')
 
 
 def main(folder):

@@ -228,6 +228,41 @@ static void nothing_is_in_the_way(void **state)
 	}
 }
 
+/* Slots of which each fills most of a window: what is left between them makes whole ones. */
+static void holes(void **state)
+{
+	struct ckpt_geometry g = geometry(CKPT_UNIT_SHIFT);
+	u32 window = ckpt_cluster_units(&g), i, n = UNITS / window, wanted;
+
+	(void)state;
+	begin(&g, 1);
+	for (i = 0; i < n; i++)
+		add(i * window, 0x3ffffff, 26);
+	assert_int_equal(ckpt_repack_holes(repack), n * 6);
+	wanted = n * 6 / window * window;
+	assert_true(ckpt_repack_plan(repack, window, wanted) >= wanted);
+	carry_out();
+	assert_true(longest() >= wanted);
+
+	/* One that is easy to clear does not keep others from being made. */
+	begin(&g, 1);
+	add(5, 1, 1);
+	for (i = 1; i < n; i++)
+		add(i * window, 0x3ffffff, 26);
+	assert_int_equal(ckpt_repack_holes(repack), n * 6 + 25);
+	assert_true(ckpt_repack_plan(repack, window, wanted) >= wanted - window);
+	carry_out();
+	assert_true(longest() >= wanted - window);
+
+	/* Rows as long as a window are none. */
+	begin(&g, 0);
+	assert_int_equal(ckpt_repack_holes(repack), 0);
+	add(window, 1, 1);
+	assert_int_equal(ckpt_repack_holes(repack), 0);
+	add(window + 8, 1, 1);
+	assert_int_equal(ckpt_repack_holes(repack), 7);
+}
+
 /* What has to stay splits a gap, and the next slot may be too long for what is on either side. */
 static void two_gaps(void **state)
 {
@@ -276,6 +311,7 @@ static void beyond_the_ends(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(it_stands_together, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(nothing_is_in_the_way, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(holes, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(two_gaps, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(beyond_the_ends, set_up, tear_down),
 };

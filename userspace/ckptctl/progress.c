@@ -101,6 +101,8 @@ void progress_why(const struct ckpt_store *s, char *text, size_t size)
 
 static const char *verb(const struct ckpt_store_status *t)
 {
+	if (!strcmp(t->merge, "pack"))
+		return "moving blocks together";
 	return !strcmp(t->merge, "free") || !t->left ? "freeing" : "merging";
 }
 
@@ -143,6 +145,8 @@ static void tell(struct progress *p, const struct ckpt_store_status *t, double n
 	}
 	if (p->total)
 		put_amounts(p, t);
+	else if (!strcmp(t->merge, "pack"))
+		fputs("much of what is free are holes", stderr);
 	else
 		put_layers(t);
 	fputs(p->draws ? "" : "\n", stderr);

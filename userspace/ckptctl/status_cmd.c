@@ -238,6 +238,8 @@ static void draw_merge(const struct look *l)
 		puts("nothing to do");
 	} else if (!strcmp(t->merge, "free")) {
 		puts("frees what nobody needs any more");
+	} else if (!strcmp(t->merge, "pack")) {
+		puts("moves blocks together: much of what is free are holes");
 	} else if (!ckpt_merge_works(t)) {
 		progress_why(&l->s, why, sizeof(why));
 		printf("waits %s\n", why);

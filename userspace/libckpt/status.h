@@ -21,7 +21,7 @@ struct ckpt_store_status {
 	uint64_t commits, writebacks;
 	uint64_t volumes, checkpoints, layers, hidden, freeing;
 	uint64_t moved, copied, freed;	/* units of data */
-	char merge[8];		/* idle, free, layers, base, wait or paused */
+	char merge[8];		/* idle, free, pack, layers, base, wait or paused */
 	uint32_t from, into;	/* records at work, 0: none; into may be a base */
 	uint64_t left;		/* units of data that are to be merged or freed */
 	uint64_t rate_kib;	/* limit of a second's copying, 0: none */
