@@ -13,6 +13,8 @@
 
 /* Slots that are moved with one drain and one commit. */
 #define BATCH		256u
+/* Batches before others have their turn, who may merge. */
+#define BATCHES		16u
 /* Windows that they go to, and how many side by side are a long row. */
 #define ROWS		128u
 #define LONG_WINDOWS	8u
@@ -53,7 +55,6 @@ struct pack {
 	struct ckpt_store *store;
 	struct ckpt_layer *layer;
 	bool full;			/* there is no row for the next slot */
-	bool skipped;			/* a large one has got none */
 	unsigned int nr, nr_rows;
 	struct row row[ROWS];
 	struct ckpt_moving moving[BATCH];
@@ -203,7 +204,7 @@ static struct row *find_row(struct pack *p, u32 units)
 		if (p->row[i].units >= units && (p->row[i].is_long || !large))
 			return &p->row[i];
 	if (large)
-		p->skipped = true;
+		p->store->pack_skipped = true;
 	else
 		p->full = true;
 	return NULL;
@@ -349,21 +350,24 @@ static int move_all(struct pack *p)
 
 /*
  * Where others have filled the holes of windows, one layer's slots leave none whole: so windows are
- * cleared of whoever is in them.  0; 1: that is not possible either.
+ * cleared of whoever is in them.  0; 1: that is not possible either, or not worth its walks over
+ * all leaves, but for who waits.
  */
 static int make_room(struct pack *p)
 {
 	u32 window = ckpt_cluster_units(&p->store->geometry);
-	unsigned int i;
+	unsigned int i, moved = 0;
 	int r = 0;
 
-	for (i = 0; !r && i < ROOM_STRETCHES; i++)
+	for (i = 0; r >= 0 && moved < WORTH_SLOTS && i < ROOM_STRETCHES; i++) {
 		r = ckpt_room_make(p->store, window, ROOM_WINDOWS * window,
 				   with_heads(p->store));
-	if (r <= 0)
-		return r ? r : 1;
-	p->store->pack_moved += (unsigned int)r;
-	return 0;
+		moved += max(r, 0);
+	}
+	p->store->pack_moved += moved;
+	if (r < 0)
+		return r;
+	return moved >= (with_heads(p->store) ? 1 : WORTH_SLOTS) ? 0 : 1;
 }
 
 /* A window for who waits, beside the spare ones. */
@@ -390,7 +394,7 @@ static int pack_some(struct pack *p)
 	end = collect(p);
 	r = move_all(p);
 	give_back_rows(p);
-	if (!r && (end == 1 ? p->skipped : p->full && !p->nr))
+	if (!r && (end == 1 ? store->pack_skipped : p->full && !p->nr))
 		end = make_room(p);
 	if (!r)
 		r = ckpt_space_make_spares(store);
@@ -428,6 +432,7 @@ static bool goes_on(const struct ckpt_store *store, const struct ckpt_layer *lay
 int ckpt_pack_layer(struct ckpt_store *store, struct ckpt_layer *layer, struct ckpt_layer *other)
 {
 	struct pack *p = kvzalloc(sizeof(*p), GFP_NOIO);
+	unsigned int i;
 	int r = 0;
 
 	if (!p)
@@ -437,8 +442,9 @@ int ckpt_pack_layer(struct ckpt_store *store, struct ckpt_layer *layer, struct c
 	if (store->pack_layer != layer->number) {
 		store->pack_layer = layer->number;
 		store->pack_cluster = 0;
+		store->pack_skipped = false;
 	}
-	while (!r && goes_on(store, layer))
+	for (i = 0; !r && i < BATCHES && goes_on(store, layer); i++)
 		r = pack_some(p);
 	kvfree(p);
 	if (r == -EINTR)
@@ -447,7 +453,7 @@ int ckpt_pack_layer(struct ckpt_store *store, struct ckpt_layer *layer, struct c
 	if (r) {
 		layer->pack_turn = store->pack_turn[!layer->frozen];
 		store->pack_layer = 0;
-	} else {
+	} else if (!goes_on(store, layer)) {
 		pause(store);
 	}
 	return 0;

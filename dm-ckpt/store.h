@@ -189,6 +189,7 @@ struct ckpt_store {
 	u32 pack_turn[2];		/* in which each frozen layer is packed once, or head */
 	u32 pack_layer;			/* the one that it is at */
 	u64 pack_cluster;		/* and the first one that it has not looked at */
+	bool pack_skipped;		/* some that it has are too large for a spare window */
 	u64 pack_moved;			/* slots, since somebody has asked */
 	unsigned int pack_fails[2];	/* turns in which hardly any was, without and with heads */
 	unsigned long pack_again[2];	/* jiffies, not before */
