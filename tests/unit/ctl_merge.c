@@ -113,6 +113,10 @@ static void status_at_work(void **state)
 	fake_store.into = 1;
 	assert_int_equal(fake_run("store status"), CKPT_DONE);
 	fake_says(fake_out, "merge      disk is copied to the origin of disk\n");
+
+	fake_store.merge = "pack";
+	assert_int_equal(fake_run("store status"), CKPT_DONE);
+	fake_says(fake_out, "merge      moves blocks together: much of what is free are holes\n");
 }
 
 static void status_of_a_full_store(void **state)
@@ -401,6 +405,21 @@ static void freeing_is_waited_for(void **state)
 	fake_says(fake_err, "\r\033[Kfreeing 2 layers\r\033[Kfreeing 1 layer");
 }
 
+static void packs(double now)
+{
+	fake_store.merge = now < 20 ? "pack" : "idle";
+}
+
+/* Nor has that. */
+static void packing_is_waited_for(void **state)
+{
+	(void)state;
+	fake_store.merge = "pack";
+	fake_tick = packs;
+	assert_int_equal(fake_run("store wait"), CKPT_DONE);
+	fake_says(fake_err, "moving blocks together: much of what is free are holes\n");
+}
+
 static void it_says_what_it_waits_for(void **state)
 {
 	static const char list[] =
@@ -528,6 +547,7 @@ const struct CMUnitTest ctl_merge_tests[] = {
 	TEST(nothing_to_wait_for),
 	TEST(a_state_of_before_is_passed_over),
 	TEST(freeing_is_waited_for),
+	TEST(packing_is_waited_for),
 	TEST(it_says_what_it_waits_for),
 	TEST(a_deleted_volume_is_waited_for),
 	TEST(deletes_are_estimated),
