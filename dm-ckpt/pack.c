@@ -414,8 +414,14 @@ bool ckpt_pack_look(struct ckpt_store *store, u64 *last)
 
 	if (left < all >> LITTLE_SHIFT || !ckpt_pace_may_copy(store) ||
 	    ckpt_space_count_windows(store, &windows) ||
-	    windows >= min(all >> FEW_SHIFT, left / 2) || (!first && windows <= *last))
+	    windows >= min(all >> FEW_SHIFT, left / 2))
 		return false;
+	/* However many slots have moved: not for ever in a store that has no more to give. */
+	if (!first && windows <= *last) {
+		WRITE_ONCE(store->pack_fails[0], AGAIN_MOST);
+		WRITE_ONCE(store->pack_again[0], jiffies + (AGAIN_JIFFIES << AGAIN_MOST));
+		return false;
+	}
 	*last = windows;
 	return ckpt_pack_ask(store, false);
 }
