@@ -25,11 +25,14 @@ enum ckpt_fault {
 	CKPT_FAULT_PARTIAL,		/* a transaction counts that is not complete */
 	CKPT_FAULT_EPOCH,		/* a journal block of an earlier activation counts */
 	CKPT_FAULT_OLD_SUPER,		/* a superblock counts that the journal knows is old */
+	/* which is none, but has more of what is seldom: */
+	CKPT_FAULT_PACKS,		/* slots are packed, also where that is no use */
 };
 
 #define CKPT_FAULT_NAMES { \
 	"none", "no-flush", "early-commit", "early-reuse", "super-first", "one-super", \
-	"node-reuse", "merge-no-flush", "take-no-flush", "drops", "partial", "epoch", "old-super" \
+	"node-reuse", "merge-no-flush", "take-no-flush", "drops", "partial", "epoch", "old-super", \
+	"packs" \
 }
 
 #ifdef CONFIG_DM_CKPT_FAULTS

@@ -729,12 +729,12 @@ static int make_room(struct merge *m)
 	/* And the spare windows, from which the next one begins. */
 	r = ckpt_room_make(store, m->want_most,
 			   min(m->want, ROOM_WINDOWS * window) + ROOM_SPARES * window, true);
-	if (r < 0)
+	if (r < 0 && r != -ENOSPC)
 		return r;
 	/* Whether this is a help the next call sees. */
 	turns = store->room_fails++ / ROOM_TURNS;
 	store->room_again = jiffies + (turns ? HZ << min(turns, 6u) : 0);
-	return turns && !r ? -ENOSPC : -EAGAIN;
+	return turns && r <= 0 ? -ENOSPC : -EAGAIN;
 }
 
 /* What was dropped is settled before the layers are merged. */

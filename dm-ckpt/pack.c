@@ -3,6 +3,7 @@
 #include <linux/sort.h>
 
 #include "copy.h"
+#include "fault.h"
 #include "free.h"
 #include "gc.h"
 #include "move.h"
@@ -22,10 +23,11 @@
 #define ENOUGH_SHIFT	5
 #define ENOUGH_SLOTS	1024u
 /*
- * So many whole windows, a part of all, are to be there before a head needs them, or half of what
- * is left; unless that is less than such a part.
+ * So many whole windows, a part of all and not more than that, are to be there before a head needs
+ * them, or half of what is left; unless that is less than such a part.
  */
 #define FEW_SHIFT	3
+#define FEW_MOST	(1u << 18)
 #define LITTLE_SHIFT	5
 /* Fewer that have been moved are the edges of what was packed before. */
 #define WORTH_SLOTS	32u
@@ -68,13 +70,17 @@ static bool is_vain(const struct ckpt_store *store, bool place)
 	       time_before(jiffies, READ_ONCE(store->pack_again[place]));
 }
 
+static bool may_be_asked(struct ckpt_store *store, bool place)
+{
+	return ckpt_pace_may_copy(store) && !is_vain(store, place) &&
+	       ckpt_space_left(store) >= 2 * ckpt_cluster_units(&store->geometry);
+}
+
 bool ckpt_pack_ask(struct ckpt_store *store, bool place)
 {
-	u32 window = ckpt_cluster_units(&store->geometry);
 	int bits = place ? ASKED_WINDOWS | ASKED_PLACE | ASKED_HEADS : ASKED_WINDOWS;
 
-	if (!ckpt_pace_may_copy(store) || is_vain(store, place) ||
-	    ckpt_space_left(store) < 2 * window)
+	if (!may_be_asked(store, place))
 		return false;
 	if (bits & ~atomic_fetch_or(bits, &store->pack_asked)) {
 		/* A merge gives way to who waits. */
@@ -365,7 +371,7 @@ static int make_room(struct pack *p)
 		moved += max(r, 0);
 	}
 	p->store->pack_moved += moved;
-	if (r < 0)
+	if (r < 0 && r != -ENOSPC)
 		return r;
 	return moved >= (with_heads(p->store) ? 1 : WORTH_SLOTS) ? 0 : 1;
 }
@@ -375,7 +381,7 @@ static void tell_if_there_is_one(struct ckpt_store *store)
 {
 	u64 windows;
 
-	if (ckpt_pack_is_urgent(store) && !ckpt_space_count_windows(store, &windows) && windows)
+	if (ckpt_pack_is_urgent(store) && !ckpt_space_count_windows(store, 1, &windows) && windows)
 		tell(store, ASKED_PLACE);
 }
 
@@ -405,16 +411,27 @@ static int pack_some(struct pack *p)
 	return r ? r : end;
 }
 
-bool ckpt_pack_look(struct ckpt_store *store, u64 *last)
+/* As many whole windows as there should be: none, if there is not even space. */
+static u64 windows_wanted(struct ckpt_store *store)
 {
 	u32 window = ckpt_cluster_units(&store->geometry);
-	u64 all = ckpt_capacity(&store->geometry) / window, windows;
+	u64 all = ckpt_capacity(&store->geometry) / window;
 	u64 left = ckpt_space_left(store) / window;
-	bool first = *last == CKPT_PACK_FIRST;
 
-	if (left < all >> LITTLE_SHIFT || !ckpt_pace_may_copy(store) ||
-	    ckpt_space_count_windows(store, &windows) ||
-	    windows >= min(all >> FEW_SHIFT, left / 2))
+	if (ckpt_fault(CKPT_FAULT_PACKS))
+		return all;
+	if (left < all >> LITTLE_SHIFT)
+		return 0;
+	return min3(all >> FEW_SHIFT, left / 2, (u64)FEW_MOST);
+}
+
+bool ckpt_pack_look(struct ckpt_store *store, u64 *last)
+{
+	bool heads = ckpt_fault(CKPT_FAULT_PACKS), first = *last == CKPT_PACK_FIRST;
+	u64 wanted = windows_wanted(store), windows;
+
+	if (!may_be_asked(store, false) || ckpt_space_count_windows(store, wanted, &windows) ||
+	    windows >= wanted)
 		return false;
 	/* However many slots have moved: not for ever in a store that has no more to give. */
 	if (!first && windows <= *last) {
@@ -423,7 +440,9 @@ bool ckpt_pack_look(struct ckpt_store *store, u64 *last)
 		return false;
 	}
 	*last = windows;
-	return ckpt_pack_ask(store, false);
+	/* The worker is at it, and is not to begin anew for that. */
+	atomic_or(heads ? ASKED_WINDOWS | ASKED_HEADS : ASKED_WINDOWS, &store->pack_asked);
+	return true;
 }
 
 /* Is there somebody for whom this layer is to be packed, and more than has been? */

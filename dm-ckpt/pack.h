@@ -28,7 +28,8 @@ bool ckpt_pack_ask(struct ckpt_store *store, bool place);
 
 /*
  * The background worker has nothing else to do: ask, if whole windows are about to run out though
- * space is not, and there are more than the *@last time.  True if it has; sleeps.
+ * space is not, and there are more than the *@last time: so one run of the worker's comes to an
+ * end.  True if it has; then it is to go on.  Sleeps.
  */
 bool ckpt_pack_look(struct ckpt_store *store, u64 *last);
 

@@ -36,6 +36,7 @@ struct gap {
 struct room {
 	struct ckpt_store *store;
 	bool urgent;			/* also slots that have places for writes to come */
+	bool found;			/* a stretch that has enough in pieces */
 	unsigned int nr;
 	struct gap gap[CKPT_REPACK_GAPS];
 	struct occupant occupant[BATCH];
@@ -150,9 +151,9 @@ static int find_stretch(struct room *room, u32 least)
 	do {
 		r = ckpt_space_survey(store, &store->room_cursor, &room->repack);
 		units += room->repack.nr;
+		room->found = !r && ckpt_repack_holes(&room->repack) >= least;
 		cond_resched();
-	} while (!r && ckpt_repack_holes(&room->repack) < least &&
-		 units < ckpt_store_units(&store->geometry));
+	} while (!r && !room->found && units < ckpt_store_units(&store->geometry));
 	return r;
 }
 
@@ -163,7 +164,7 @@ static int look_around(struct room *room, u32 least)
 	unsigned long number = 0;
 	int r = find_stretch(room, least);
 
-	while (!r && (layer = next_layer(store, &number)))
+	while (!r && room->found && (layer = next_layer(store, &number)))
 		r = note_layer(room, layer);
 	return r;
 }
@@ -338,6 +339,8 @@ int ckpt_room_make(struct ckpt_store *store, u32 least, u32 wanted, bool urgent)
 		r = make(room, least, wanted);
 		ckpt_pressure_lent_back(store);
 	}
+	if (!r && !room->found)
+		r = -ENOSPC;
 	ckpt_pace_end(store, &pace);
 	kvfree(room);
 	return r;

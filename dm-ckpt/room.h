@@ -22,7 +22,7 @@ struct ckpt_store;
  * at least @least, free for whoever asks first; a node of metadata stays where it is, and if not
  * @urgent, a slot that has places set aside for writes to come.  Stretches that have less than
  * @least in pieces are passed over.  Sleeps; called by the background worker alone, which holds no
- * locks.  How many slots were moved, or -EINTR, -EIO, -ENOMEM.
+ * locks.  How many slots were moved; -ENOSPC: there is no such stretch; or -EINTR, -EIO, -ENOMEM.
  */
 int ckpt_room_make(struct ckpt_store *store, u32 least, u32 wanted, bool urgent);
 

@@ -97,11 +97,21 @@ static bool may_take(const struct ckpt_store *store, enum ckpt_space_user user, 
 	       taken <= data_limit(store);
 }
 
+/* So many in one row are not free any more; space->lock is held. */
+static void break_windows(struct ckpt_store *store, u32 units)
+{
+	struct ckpt_space *space = &store->space;
+
+	WRITE_ONCE(space->broken,
+		   space->broken + units / ckpt_cluster_units(&store->geometry) + 2);
+}
+
 /* space->lock is held, and they may be taken. */
 static void count_taken(struct ckpt_store *store, enum ckpt_space_user user, u32 units)
 {
 	struct ckpt_space *space = &store->space;
 
+	break_windows(store, units);
 	WRITE_ONCE(space->taken, space->taken + units);
 	if (user == CKPT_SPACE_MERGE && space->taken > merge_limit(store))
 		WRITE_ONCE(space->merge_left,
@@ -465,9 +475,11 @@ static int take_run(struct ckpt_store *store, u64 *cursor, u32 least, u32 most,
 				break;
 			from = first + found;
 		}
-		if (found)
+		if (found) {
+			break_windows(store, found);
 			WRITE_ONCE(space->taken,
 				   space->taken + ckpt_bits_set(leaf->live, first, found));
+		}
 		spin_unlock_irq(&space->lock);
 		ckpt_node_put(leaf);
 		if (found) {
@@ -677,28 +689,63 @@ int ckpt_space_fit(struct ckpt_store *store, enum ckpt_space_user user, u32 bloc
 	return r;
 }
 
-int ckpt_space_count_windows(struct ckpt_store *store, u64 *windows)
+/* Whole windows of which is known, without a look at the map, that they are free. */
+static u64 known_windows(const struct ckpt_store *store)
+{
+	const struct ckpt_space *space = &store->space;
+	u64 leaves = ckpt_store_units(&store->geometry) / CKPT_SPACE_LEAF_UNITS + 1;
+	u64 all = ckpt_capacity(&store->geometry) / ckpt_cluster_units(&store->geometry);
+	/* A row ends at each leaf of the map, and at each unit that is taken. */
+	u64 ends = READ_ONCE(space->taken) + leaves;
+	u64 broken = READ_ONCE(space->broken) - space->counted_broken;
+
+	return max(all - min(all, ends), space->counted - min(space->counted, broken));
+}
+
+static int count_in_leaf(struct ckpt_store *store, u64 index, u64 *windows)
+{
+	struct ckpt_node *leaf = ckpt_node_get(&store->space.tree, 0, index, false);
+	u32 whole = ckpt_cluster_units(&store->geometry), from, first, nr;
+	u32 end = leaf_end(store, index);
+
+	if (IS_ERR(leaf))
+		return PTR_ERR(leaf);
+	if (!leaf) {
+		*windows += end / whole;
+		return 0;
+	}
+	spin_lock_irq(&store->space.lock);
+	for (from = 0; (nr = ckpt_bits_find(leaf->live, from, end, end, &first)); from = first + nr)
+		*windows += nr / whole;
+	spin_unlock_irq(&store->space.lock);
+	ckpt_node_put(leaf);
+	return 0;
+}
+
+int ckpt_space_count_windows(struct ckpt_store *store, u64 enough, u64 *windows)
 {
 	u64 leaves = DIV_ROUND_UP_ULL(ckpt_store_units(&store->geometry), CKPT_SPACE_LEAF_UNITS);
-	u32 whole = ckpt_cluster_units(&store->geometry), from, end, first, nr;
 	struct ckpt_space *space = &store->space;
-	u64 index;
+	u64 stock = READ_ONCE(space->stock_units) / ckpt_cluster_units(&store->geometry);
+	u64 broken = READ_ONCE(space->broken), counted = 0, index, turn;
+	int r = 0;
 
-	*windows = READ_ONCE(space->stock_units) / whole;
-	for (index = 0; index < leaves; index++) {
-		struct ckpt_node *leaf = ckpt_node_get(&space->tree, 0, index, true);
-
-		if (IS_ERR(leaf))
-			return PTR_ERR(leaf);
-		end = leaf_end(store, index);
-		spin_lock_irq(&space->lock);
-		for (from = 0; (nr = ckpt_bits_find(leaf->live, from, end, end, &first));
-		     from = first + nr)
-			*windows += nr / whole;
-		spin_unlock_irq(&space->lock);
-		ckpt_node_put(leaf);
+	*windows = stock + known_windows(store);
+	if (*windows >= enough)
+		return 0;
+	/* Where they are taken from next are most; and of more it is known for longer. */
+	index = READ_ONCE(space->cursor) / CKPT_SPACE_LEAF_UNITS;
+	for (turn = 0; !r && turn < leaves && counted < 2 * enough; turn++, index++) {
+		if (index >= leaves)
+			index = 0;
+		r = count_in_leaf(store, index, &counted);
 		cond_resched();
 	}
+	if (r)
+		return r;
+	space->counted = counted;
+	space->counted_broken = broken;
+	*windows = stock + counted;
 	return 0;
 }
 

@@ -49,6 +49,9 @@ struct ckpt_space {
 	u64 cursor;			/* unit where the scan for data goes on */
 	u64 node_cursor;		/* and that for nodes */
 	u64 stock_units;
+	u64 broken;			/* windows that were taken from, at the most, since ever */
+	u64 counted;			/* whole ones, when they were counted last */
+	u64 counted_broken;		/* and what the former was then; the worker has these two */
 	u64 spare_cursor;		/* unit where the scan for spare windows goes on */
 	u64 spare_units;		/* in spare windows */
 	unsigned int nr_spares, most_spares;
@@ -106,8 +109,13 @@ int ckpt_space_spare(struct ckpt_store *store, unsigned int keep, u32 blocks, u6
 /* Make as many spare windows as are missing, of what is free.  Sleeps; -EIO. */
 int ckpt_space_make_spares(struct ckpt_store *store);
 
-/* Whole windows that are free, but for the spare ones: a look at all of the map.  Sleeps; -EIO. */
-int ckpt_space_count_windows(struct ckpt_store *store, u64 *windows);
+/*
+ * Whole windows that are free, but for the spare ones, if there are fewer than @enough; else that
+ * there are so many.  It looks at all of the map in the former case only: that there are enough
+ * is mostly known, from what has been taken since it looked.  For the background worker.  Sleeps;
+ * -EIO.
+ */
+int ckpt_space_count_windows(struct ckpt_store *store, u64 enough, u64 *windows);
 
 /*
  * What is free in the next stretch of the store from *@cursor on, in units, which moves on; all

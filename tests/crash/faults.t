@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The deliberate faults of dm-ckpt/fault.h: each must be found in the crash states. Those of
-# the module are recorded, one run for each, and those of loading are the reader's.
+# the module are recorded, one run for each, and those of loading are the reader's. And where
+# slots are packed all the time, which is none, merges come to an end and nothing is found.
 # CKPT_FAULTS=all: also those that break something only where a merge into the base, or a
 # cluster that is used again, meets a cut: a run may not have that. Or some, with the kind of
 # their load: CKPT_FAULTS="drops 1".
@@ -31,8 +32,11 @@ script() {
 		record_run "$out/$1" $((seed + $2)) $(($2 == 1 ? 20 : 5))
 		shift 2
 	done
+	echo "echo packs >/sys/module/dm_ckpt/parameters/fault"
+	record_run "$out/packs-0" "$seed" 8
+	record_run "$out/packs-2" $((seed + 2)) 8
 	echo "echo none >/sys/module/dm_ckpt/parameters/fault"
-	record_run "$out/none" $((seed + 2)) 8
+	record_run "$out/none-2" $((seed + 2)) 8
 }
 
 # found FAULT NUMBER FOLDER OPTION...: with it, some state is wrong.
@@ -61,10 +65,12 @@ done
 # shellcheck disable=SC2086
 set -- $loading
 while [ $# -gt 0 ]; do
-	found "$1" $((seed + $2)) "$out/none" --fault "$1"
+	found "$1" $((seed + $2)) "$out/none-2" --fault "$1"
 	shift 2
 done
-try_states "$out/none" $((seed + 2)) --states 1000 --seed 1
-result $? "without a fault nothing is wrong: ${figures%% *} states" || sed 's/^/# /' "$out/none/found"
+for run in packs-0 packs-2 none-2; do
+	try_states "$out/$run" $((seed + ${run#*-})) --states 2000 --seed 1
+	result $? "$run: nothing is wrong in ${figures%% *} states" || sed 's/^/# /' "$out/$run/found"
+done
 [ $bad = 1 ] || rm -rf "$out"
 echo "1..$n"

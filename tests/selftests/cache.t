@@ -67,5 +67,18 @@ is 'reading all of it never takes more' "$most" 0
 ok 'and it is within it when that is done' until_true 10 within 0
 # Later the kernel may have asked for some of it, as the debug kernel does.
 ok "that was a bound: $peak KiB were in use, and all would be more" test $peak -gt 6000
+remove a b st
+
+# The map of space has a node for each 128 MiB. When a checkpoint has come to rest whole windows are
+# looked for; on a large store that is not to load all of them.
+loop HUGE 8388608
+store st "$HUGE" 8388608 '3 format cache_mb 256'
+new_volume c $((leaves << 16))
+for i in 1 2 3; do
+	each $dm/c write $i 1 && message st checkpoint c$i standard c || bail "$err $out"
+	settle 60 || bail 'it does not come to rest'
+done
+used=$(cached)
+ok "on 8 TiB little is in memory at rest (${used%/*} KiB)" test "${used%/*}" -lt 1024
 
 done_testing
