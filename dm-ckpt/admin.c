@@ -9,6 +9,7 @@
 #include "quota.h"
 #include "target.h"
 #include "through.h"
+#include "writeback.h"
 
 #define RECORDS(n) ((n) * (unsigned int)sizeof(struct ckpt_entry_record))
 
@@ -68,6 +69,14 @@ int ckpt_need_writable(struct ckpt_store *store)
 	else if (r)
 		ckpt_log(err, store, "the store is read-only");
 	return r;
+}
+
+int ckpt_need_nodes(struct ckpt_store *store)
+{
+	if (!ckpt_writeback_is_short(store, true))
+		return 0;
+	ckpt_log(err, store, "there is no space for more metadata: grow the store, or delete checkpoints or volumes");
+	return -ENOSPC;
 }
 
 /* Volumes and templates share their names, as clone takes either. */
@@ -149,6 +158,8 @@ int ckpt_create_volume(struct ckpt_store *store, const char *name, u64 sectors,
 		r = need_size(store, sectors);
 	if (!r)
 		r = ckpt_need_writable(store);
+	if (!r)
+		r = ckpt_need_nodes(store);
 	if (r)
 		return r;
 	if (from == CKPT_FROM_ORIGIN) {
@@ -173,6 +184,8 @@ int ckpt_create_template(struct ckpt_store *store, const char *name, u64 sectors
 		r = need_size(store, sectors);
 	if (!r)
 		r = ckpt_need_writable(store);
+	if (!r)
+		r = ckpt_need_nodes(store);
 	if (r)
 		return r;
 	txn = ckpt_txn_alloc(RECORDS(1));
@@ -212,6 +225,8 @@ int ckpt_clone(struct ckpt_store *store, const char *source, const char *checkpo
 	r = need_new_name(store, name);
 	if (!r)
 		r = ckpt_need_writable(store);
+	if (!r)
+		r = ckpt_need_nodes(store);
 	return r ? r : make_volume(store, name, below->sectors, below, NULL, uuid);
 }
 

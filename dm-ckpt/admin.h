@@ -43,5 +43,6 @@ struct ckpt_checkpoint *ckpt_need_checkpoint(struct ckpt_store *store, const cha
 					     const char *name);
 int ckpt_need_name(struct ckpt_store *store, const char *name);
 int ckpt_need_writable(struct ckpt_store *store);
+int ckpt_need_nodes(struct ckpt_store *store);
 
 #endif

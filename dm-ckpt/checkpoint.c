@@ -255,6 +255,8 @@ int ckpt_take(struct ckpt_store *store, const char *name, enum ckpt_kind kind,
 	if (!r)
 		r = ckpt_need_writable(store);
 	if (!r)
+		r = ckpt_need_nodes(store);
+	if (!r)
 		r = need_group(store, nr);
 	if (r)
 		return r;

@@ -162,7 +162,7 @@ void ckpt_commit_bio(struct ckpt_store *store, struct bio *bio)
 void ckpt_commit_leaf(struct ckpt_store *store, struct ckpt_node *leaf)
 {
 	llist_add(&leaf->leaf->w->list, &store->dirty_leaves);
-	if (atomic_inc_return(&store->nr_dirty_leaves) == store->dirty_limit / 4)
+	if (atomic_inc_return(&store->nr_dirty_leaves) == READ_ONCE(store->dirty_most) / 4)
 		queue_work(store->commit_wq, &store->commit_work);
 	else
 		queue_delayed_work(store->commit_wq, &store->commit_later,
@@ -468,6 +468,7 @@ static void do_commit(struct work_struct *work)
 	if (!round.error) {
 		mutex_lock(&store->commit);
 		do_round(store, &round);
+		ckpt_writeback_adapt(store);
 		ckpt_writeback_kick(store);
 		mutex_unlock(&store->commit);
 	}

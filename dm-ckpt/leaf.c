@@ -156,6 +156,19 @@ static inline void mark_dirty(struct ckpt_node *node, struct ckpt_leaf_write *w,
 		list_leaf(node, w);
 }
 
+bool ckpt_leaf_is_new(struct ckpt_node *node)
+{
+	const struct ckpt_leaf_write *w = ckpt_leaf_w(node);
+
+	if (test_bit_acquire(CKPT_NODE_DIRTY, &node->flags))
+		return false;
+	/* What is clean has got its place before, in freeze_images(); and any will do. */
+	if (data_race(ckpt_ref_where(ckpt_node_ref(node))))
+		return false;
+	/* It may be wrong about a commit that is under way, and about no other. */
+	return !w || data_race(bitmap_empty(w->dirty, CKPT_FANOUT));
+}
+
 void ckpt_leaf_dirty(struct ckpt_node *node, unsigned int slot)
 {
 	mark_dirty(node, node->leaf->w, slot);

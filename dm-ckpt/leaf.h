@@ -140,6 +140,12 @@ static inline struct ckpt_state ckpt_leaf_still(const struct ckpt_node *node, un
 void ckpt_leaf_make_writable(struct ckpt_node *node, struct ckpt_layer *layer);
 
 /*
+ * Nothing of it is on the disk, or comes there with the next write-back: to be the first in it
+ * takes places for nodes.  For who is inside of rcu_read_lock(); that may change at any time.
+ */
+bool ckpt_leaf_is_new(struct ckpt_node *node);
+
+/*
  * The slot was changed: have the next commit collect it.  node->lock is held.
  */
 void ckpt_leaf_dirty(struct ckpt_node *node, unsigned int slot);

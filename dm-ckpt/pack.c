@@ -12,7 +12,7 @@
 #include "room.h"
 #include "store.h"
 
-/* Slots that are moved with one drain and one commit. */
+/* Slots that are moved with one drain and one commit, at the most. */
 #define BATCH		256u
 /* Batches before others have their turn, who may merge. */
 #define BATCHES		16u
@@ -57,7 +57,7 @@ struct pack {
 	struct ckpt_store *store;
 	struct ckpt_layer *layer;
 	bool full;			/* there is no row for the next slot */
-	unsigned int nr, nr_rows;
+	unsigned int nr, most, nr_rows;
 	struct row row[ROWS];
 	struct ckpt_moving moving[BATCH];
 };
@@ -283,7 +283,7 @@ static bool add_leaf(struct pack *p, struct ckpt_node *leaf)
 	unsigned int slot = p->store->pack_cluster % CKPT_FANOUT;
 
 	for (; slot < CKPT_FANOUT; slot++, p->store->pack_cluster++)
-		if (p->nr == BATCH || !add_slot(p, leaf, slot))
+		if (p->nr == p->most || !add_slot(p, leaf, slot))
 			return false;
 	return true;
 }
@@ -394,6 +394,8 @@ static int pack_some(struct pack *p)
 	int end, r;
 
 	p->nr = 0;
+	/* Each may be in a leaf of its own, but those above are the same for all. */
+	p->most = min(BATCH, READ_ONCE(store->dirty_most));
 	p->full = false;
 	ckpt_pace_begin(store, &pace);
 	take_rows(p);

@@ -11,6 +11,7 @@
 #include "quota.h"
 #include "resolve.h"
 #include "through.h"
+#include "writeback.h"
 
 /* On a store that is full while something always comes and goes: so often, and no more. */
 #define TRIES_WHEN_SHORT 8u
@@ -198,37 +199,41 @@ void ckpt_prepare_head(struct ckpt_store *store, struct ckpt_layer *head, struct
 	up_read(&store->chain);
 }
 
-/* What has gone of a packed slot is all zero, or all below: one that has to be both moves. */
+/*
+ * What has gone of a packed slot is all zero, or all below: one that has to be both moves.  Zeros
+ * need no space for data, so nothing else keeps the nodes of a new leaf from the reserve.
+ */
 static int prepare_zeros(struct ckpt_store *store, struct ckpt_layer *top, struct ckpt_node *leaf,
 			 unsigned int slot, u32 blocks)
 {
 	struct ckpt_state s = ckpt_leaf_look(leaf, slot);
+	bool is_new;
+
+	rcu_read_lock();
+	is_new = ckpt_leaf_is_new(leaf);
+	rcu_read_unlock();
+	if (is_new && ckpt_writeback_is_short(store, false))
+		return -ENOSPC;
 
 	ckpt_state_zero(&s, blocks, top->parent);
 	return ckpt_state_encodes(&s) ? 0 : ckpt_slot_move(store, leaf, slot, 0);
 }
 
-int ckpt_prepare_zero(struct ckpt_target *t, struct bio *bio)
+/* More than 0: so many sectors in which there is nothing at all, so nothing to take away. */
+static int try_zero(struct ckpt_target *t, u64 sector, u32 sectors)
 {
 	const struct ckpt_geometry *g = &t->store->geometry;
-	u32 block = ckpt_block_in_cluster(g, bio->bi_iter.bi_sector);
-	u32 nr = min(bio_sectors(bio) >> g->block_shift, CKPT_CLUSTER_BLOCKS - block);
-	u64 sector = bio->bi_iter.bi_sector, hole = 0;
+	u32 block = ckpt_block_in_cluster(g, sector);
+	u32 nr = min(sectors >> g->block_shift, CKPT_CLUSTER_BLOCKS - block);
 	struct ckpt_layer *top;
 	struct ckpt_node *leaf;
 	int r = 0;
 
-	if (ckpt_commit_is_behind(t->store)) {
-		r = ckpt_commit(t->store);
-		if (r)
-			return r;
-	}
 	down_read(&t->store->chain);
 	top = stable_top(t);
-	/* Where there is nothing at all, there is nothing to take away. */
 	if (!top->base && !top->through)
-		hole = ckpt_resolve_hole(t->store, top, sector, bio_sectors(bio));
-	if (!top->base && !top->through && !hole) {
+		r = ckpt_resolve_hole(t->store, top, sector, sectors);
+	if (!top->base && !top->through && !r) {
 		leaf = get_leaf(t, top, sector);
 		if (!IS_ERR(leaf)) {
 			ckpt_leaf_make_writable(leaf, top);
@@ -240,7 +245,23 @@ int ckpt_prepare_zero(struct ckpt_target *t, struct bio *bio)
 		}
 	}
 	up_read(&t->store->chain);
-	return hole ? (int)hole : r;
+	return r;
+}
+
+int ckpt_prepare_zero(struct ckpt_target *t, struct bio *bio)
+{
+	u64 sector = bio->bi_iter.bi_sector;
+	int r;
+
+	if (ckpt_commit_is_behind(t->store)) {
+		r = ckpt_commit(t->store);
+		if (r)
+			return r;
+	}
+	r = try_zero(t, sector, bio_sectors(bio));
+	if (r == -ENOSPC && !ckpt_pressure_relieve(t->store))
+		r = try_zero(t, sector, bio_sectors(bio));
+	return r;
 }
 
 /* ---- part of a block ---- */

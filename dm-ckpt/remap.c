@@ -8,6 +8,7 @@
 #include "remap.h"
 #include "resolve.h"
 #include "through.h"
+#include "writeback.h"
 
 /* What is to be done with the front of a bio. */
 enum step {
@@ -335,6 +336,8 @@ static enum step step_zero(struct ckpt_target *t, struct ckpt_layer *top, struct
 	leaf = ckpt_node_find(&top->map, 0,
 			      ckpt_cluster_of(g, sector) >> CKPT_FANOUT_SHIFT);
 	if (!leaf || !ckpt_leaf_w(leaf) || ckpt_commit_is_behind(t->store))
+		return STEP_PREPARE;
+	if (unlikely(ckpt_writeback_is_short(t->store, false)) && ckpt_leaf_is_new(leaf))
 		return STEP_PREPARE;
 	return zero_slots(t, top, leaf, bio, sector, nr, f);
 }

@@ -10,7 +10,7 @@
 #include "repack.h"
 #include "store.h"
 
-/* Slots that are moved with one drain and one commit. */
+/* Slots that are moved with one drain and one commit, at the most. */
 #define BATCH	256u
 
 /* Whose slot a number of the plan is. */
@@ -184,9 +184,9 @@ static bool begin(struct room *room, const struct ckpt_repack_move *move, struct
 static void begin_all(struct room *room)
 {
 	struct ckpt_repack *repack = &room->repack;
-	unsigned int i;
+	unsigned int i, most = min(BATCH, ckpt_commit_slots(room->store));
 
-	for (i = 0; i < repack->nr_moves && room->nr < BATCH; i++)
+	for (i = 0; i < repack->nr_moves && room->nr < most; i++)
 		if (begin(room, &repack->move[i], &room->occupant[room->nr]))
 			room->nr++;
 	repack->nr_moves -= i;

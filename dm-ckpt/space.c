@@ -815,6 +815,37 @@ u64 ckpt_space_reserved(struct ckpt_store *store)
 
 /* ---- nodes ---- */
 
+u64 ckpt_space_node_room(const struct ckpt_store *store)
+{
+	const struct ckpt_space *space = &store->space;
+	u64 taken = READ_ONCE(space->taken) - READ_ONCE(space->stock_units);
+	u64 all = ckpt_capacity(&store->geometry);
+
+	return all - min(all, taken) + READ_ONCE(space->node_run.nr);
+}
+
+/*
+ * Data have been up to their limit: what of that is still in the stock is given up, so that nodes
+ * eat up no more of the reserve than data leave.  And in the end merges do without a spare window.
+ */
+static int take_node_run(struct ckpt_store *store)
+{
+	struct ckpt_space *space = &store->space;
+	int r = take_run(store, &space->node_cursor, 1, NODE_RUN, &space->node_run);
+	u64 where;
+
+	if (r == -ENOSPC) {
+		r = ckpt_space_spare(store, 0, ~0u, &where);
+		if (!r)
+			space->node_run = (struct ckpt_space_run) {
+				where >> CKPT_UNIT_SHIFT, ckpt_cluster_units(&store->geometry)
+			};
+	}
+	if (!r && READ_ONCE(space->taken) > data_limit(store))
+		ckpt_space_drop_stock(store);
+	return r;
+}
+
 int ckpt_space_node(struct ckpt_store *store, u64 *sector)
 {
 	struct ckpt_space *space = &store->space;
@@ -823,7 +854,7 @@ int ckpt_space_node(struct ckpt_store *store, u64 *sector)
 
 	lockdep_assert_held(&store->commit);
 	if (!run->nr) {
-		r = take_run(store, &space->node_cursor, 1, NODE_RUN, run);
+		r = take_node_run(store);
 		if (r)
 			return r;
 	}
@@ -831,6 +862,6 @@ int ckpt_space_node(struct ckpt_store *store, u64 *sector)
 	if (r)
 		return r;
 	*sector = run->unit++ << CKPT_UNIT_SHIFT;
-	run->nr--;
+	WRITE_ONCE(run->nr, run->nr - 1);
 	return 0;
 }

@@ -163,6 +163,9 @@ int ckpt_space_apply_blocks(struct ckpt_store *store, u64 where, u32 units, bool
  */
 int ckpt_space_node(struct ckpt_store *store, u64 *sector);
 
+/* How many it has at the least, as things are.  Any context. */
+u64 ckpt_space_node_room(const struct ckpt_store *store);
+
 /*
  * Clear the live bits of these units, which are set.  Any context; the leaf is in memory, as
  * one whose live bits go beyond its image stays there.

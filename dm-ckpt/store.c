@@ -251,6 +251,7 @@ static int activate(struct ckpt_store *store)
 	}
 	store->journal.blocks = store->geometry.journal_blocks;
 	store->dirty_limit = clamp_t(u64, ckpt_capacity(&store->geometry) / 64, 64, 8192);
+	store->dirty_most = store->dirty_limit;
 	store->records.root_ref = store->super->records;
 	store->space.tree.root_ref = store->super->space;
 	ckpt_space_begin(store, ckpt_ref_used(&store->super->space));

@@ -164,7 +164,9 @@ struct ckpt_store {
 	/* writeback.c */
 	struct mutex writeback;
 	struct list_head dirty_nodes;
-	unsigned int nr_dirty, dirty_limit;
+	unsigned int nr_dirty;		/* nodes */
+	unsigned int dirty_limit;	/* how many there may be */
+	unsigned int dirty_most;	/* and now, as each of them needs a new place */
 	u64 *drops;			/* places that the next superblock gives up */
 	unsigned int nr_drops, room_drops;
 	struct work_struct writeback_work;
@@ -276,7 +278,13 @@ int ckpt_apply(struct ckpt_store *store, const struct ckpt_entry_head *entry);
 /* Must whoever makes leaves dirty wait for a commit first?  Any context. */
 static inline bool ckpt_commit_is_behind(const struct ckpt_store *store)
 {
-	return atomic_read(&store->nr_dirty_leaves) > store->dirty_limit / 3;
+	return atomic_read(&store->nr_dirty_leaves) > READ_ONCE(store->dirty_most) / 3;
+}
+
+/* Slots that may be moved for one commit, as each may be in a leaf of its own. */
+static inline unsigned int ckpt_commit_slots(const struct ckpt_store *store)
+{
+	return READ_ONCE(store->dirty_most) / 4;
 }
 
 #define ckpt_log(level, store, fmt, ...) \

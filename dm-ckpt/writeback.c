@@ -23,6 +23,8 @@ struct item {
  * in one piece.
  */
 #define FEWEST	1024u
+/* Nodes that may be dirty, whatever there is space for. */
+#define FEWEST_DIRTY	12u
 
 struct snapshot {
 	struct item *items;
@@ -298,6 +300,7 @@ static int write_back(struct ckpt_store *store)
 	ok = !r;
 	mutex_lock(&store->commit);
 	end_snapshot(store, &snap, ok);
+	ckpt_writeback_adapt(store);
 	mutex_unlock(&store->commit);
 	free_snapshot(store, &snap);
 	if (r)
@@ -316,16 +319,38 @@ int ckpt_writeback(struct ckpt_store *store)
 	return r;
 }
 
+/*
+ * Until a write-back has ended all that it places is there twice, and where data are up to their
+ * limit only the reserve has places.  The nodes that are new stay, and make that less for the next
+ * one: then it comes sooner.
+ */
+void ckpt_writeback_adapt(struct ckpt_store *store)
+{
+	u64 room = ckpt_space_node_room(store);
+
+	lockdep_assert_held(&store->commit);
+	WRITE_ONCE(store->dirty_most,
+		   clamp_t(u64, room / 4, FEWEST_DIRTY, store->dirty_limit));
+}
+
+/* A quarter of the reserve is left, or an eighth: enough for some commits. */
+bool ckpt_writeback_is_short(const struct ckpt_store *store, bool command)
+{
+	u64 left = store->space.node_reserve >> (command ? 3 : 2);
+
+	return ckpt_space_node_room(store) < READ_ONCE(store->nr_dirty) + left;
+}
+
 bool ckpt_writeback_urgent(struct ckpt_store *store)
 {
 	return READ_ONCE(store->nr_dirty) + 2 * atomic_read(&store->nr_dirty_leaves) >
-	       store->dirty_limit ||
+	       store->dirty_most ||
 	       ckpt_journal_room(&store->journal) < 2 * CKPT_TXN_BLOCKS;
 }
 
 void ckpt_writeback_kick(struct ckpt_store *store)
 {
-	if (store->nr_dirty > store->dirty_limit / 2 ||
+	if (store->nr_dirty > store->dirty_most / 2 ||
 	    ckpt_journal_used(&store->journal) > store->journal.blocks / 2)
 		queue_work(store->bg_wq, &store->writeback_work);
 }

@@ -30,6 +30,15 @@ u64 ckpt_node_used(const struct ckpt_node *node);
 /* Write the trees back now, if anything is dirty; sleeps. */
 int ckpt_writeback(struct ckpt_store *store);
 
+/* Nodes may be dirty as there are places now to write them to.  store->commit is held. */
+void ckpt_writeback_adapt(struct ckpt_store *store);
+
+/*
+ * Are places short so that what makes new nodes is to be refused?  I/O leaves some to commands.
+ * Any context.
+ */
+bool ckpt_writeback_is_short(const struct ckpt_store *store, bool command);
+
 /* Have it done in the background if it is time for it.  store->commit is held. */
 void ckpt_writeback_kick(struct ckpt_store *store);
 

@@ -63,6 +63,15 @@ static bool must(int err, const char *what)
 	return !err;
 }
 
+/* A store that may be full may have no space for more metadata either; then nothing changes. */
+static bool no_space(int err, const char *what)
+{
+	if (err != -ENOSPC || !(cfg.full || cfg.marks))
+		return false;
+	note("%s: no space for more metadata", what);
+	return true;
+}
+
 struct vol *next_vol(uint32_t *i)
 {
 	for (; *i < model.nr_vols; (*i)++)
@@ -81,7 +90,8 @@ struct ckpt *next_ck(uint32_t *i)
 
 static struct vol *created(struct vol *v, int err)
 {
-	if (!must(err, "a new volume") || !vol_activate(v, false))
+	if (no_space(err, "a new volume") || !must(err, "a new volume") ||
+	    !vol_activate(v, false))
 		return NULL;
 	return v;
 }
@@ -164,7 +174,7 @@ bool admin_take(struct vol **v, unsigned int nr, struct ckpt **ck)
 		note("a checkpoint gave up: %s", strerror(-err));
 		return false;
 	}
-	return must(err, "checkpoint");
+	return !no_space(err, "a checkpoint") && must(err, "checkpoint");
 }
 
 static unsigned int join_cks(char *buf, size_t size, struct ckpt **ck, unsigned int nr)
