@@ -81,7 +81,8 @@ int ckpt_pressure_relieve(struct ckpt_store *store)
 
 	mutex_lock(&store->pressure);
 	before = taken(space);
-	if (ckpt_space_reserved(store) < WORTH_UNITS) {
+	/* What has been discarded just now comes back with a commit. */
+	if (ckpt_space_reserved(store) < WORTH_UNITS && !atomic_read(&store->nr_dirty_leaves)) {
 		mutex_unlock(&store->pressure);
 		return -ENOSPC;
 	}

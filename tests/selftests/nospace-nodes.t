@@ -36,7 +36,7 @@ each() {
 }
 
 loop STORE 16
-store st "$STORE" 16 '2 format error_if_no_space'
+store st "$STORE" 16 '4 format error_if_no_space commit_ms 60000'
 new_volume v $((leaves << 16))
 new_volume big 16777216
 is 'a block in each leaf' "$(each write $dm/v)" "$leaves end"
@@ -44,12 +44,11 @@ message st checkpoint c standard v || bail "$out"
 until_true 20 given_back || bail 'windows are not given back'
 fill_up $dm/big 5 0 131072 131072
 like 'clusters until there is no space' "$out" ' ENOSPC$'
-message st commit
-ok "that is when the store is full ($(used) units of 4096)" [ "$(used)" -gt 3500 ]
 fill_up $dm/big 6 1073741824 4096 4096
 like 'and blocks' "$out" ' ENOSPC$'
 gone=$(each discard $dm/v)
-like "discards need leaves, until there is no space for those ($gone)" "$gone" ' ENOSPC$'
+# How many there is space for depends on what data have left.
+like "discards need leaves, as many as there is space for ($gone)" "$gone" ' (ENOSPC|end)$'
 for i in 1 2 3 4 5; do
 	message st commit || bail "$err $out"
 	message st checkpoint "d$i" standard v big && message st delete_checkpoint "v@d$i" "big@d$i" ||
@@ -58,8 +57,10 @@ done
 ok 'checkpoints come and go, and are merged' settle 60
 is 'nothing has happened to the store' "$(field $f_mode)" rw
 is 'all reads as it was' "$(each read $dm/v)" "$leaves end"
+# Nodes have what they had taken from data first.
+discard $dm/big 0 $((32 * 131072)) || bail "$out"
+ok 'what has been discarded just now can be written at once' fill $dm/big 7 $((1 << 31)) 131072
 discard $dm/big 0 $((16777216 * 512)) || bail "$out"
-ok 'what has been discarded just now can be written at once' fill $dm/big 7 0 131072
 like 'what is discarded of the other volume is space for that' "$(each discard $dm/v)" ' end$'
 is 'as it is for blocks' "$(each write $dm/v)" "$leaves end"
 remove v big st
