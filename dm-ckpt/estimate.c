@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "estimate.h"
 #include "leaf.h"
+#include "report.h"
 #include "store.h"
 
 /* One leaf of a layer goes into that of its child: see merge.h. */
@@ -22,34 +23,51 @@ static void add_leaf(struct ckpt_store *store, struct ckpt_node *below, struct c
 	}
 }
 
-static int merge_layers(struct ckpt_store *store, struct ckpt_layer *layer,
-			struct ckpt_layer *child, struct ckpt_estimate *e)
+static int merge_leaf(struct ckpt_store *store, struct ckpt_layer *layer, struct ckpt_node *leaf,
+		      struct ckpt_estimate *e)
 {
-	struct ckpt_node *below, *leaf;
-	u64 index = 0;
+	struct ckpt_node *below = ckpt_node_get(&layer->map, 0, leaf->index, false);
 
-	/* A merge may come between two leaves, as store->chain must not be held for long. */
-	for (;; cond_resched()) {
-		leaf = ckpt_node_next(&child->map, 0, index);
-		if (IS_ERR_OR_NULL(leaf))
-			return PTR_ERR_OR_ZERO(leaf);
-		index = leaf->index + 1;
-		below = ckpt_node_get(&layer->map, 0, leaf->index, false);
-		if (!IS_ERR_OR_NULL(below)) {
-			down_read(&store->chain);
-			rcu_read_lock();
-			add_leaf(store, below, leaf, e);
-			rcu_read_unlock();
-			up_read(&store->chain);
-			ckpt_node_put(below);
-		}
-		ckpt_node_put(leaf);
-		if (IS_ERR(below))
-			return PTR_ERR(below);
-	}
+	if (IS_ERR_OR_NULL(below))
+		return PTR_ERR_OR_ZERO(below);
+	down_read(&store->chain);
+	rcu_read_lock();
+	add_leaf(store, below, leaf, e);
+	rcu_read_unlock();
+	up_read(&store->chain);
+	ckpt_node_put(below);
+	return 0;
 }
 
-int ckpt_estimate(struct ckpt_store *store, const struct ckpt_checkpoint *checkpoint,
+/* A merge may come between two leaves, as store->chain must not be held for long. */
+static int merge_layers(struct ckpt_store *store, struct ckpt_layer *layer,
+			struct ckpt_layer *child, u64 *cursor, struct ckpt_estimate *e)
+{
+	const unsigned int shift = ckpt_leaf_shift(&store->geometry);
+	const unsigned long begun = jiffies;
+	u64 from = *cursor >> shift;
+	struct ckpt_node *leaf;
+	bool first = true;
+	int r = 0;
+
+	for (; !r; first = false) {
+		leaf = ckpt_node_next(&child->map, 0, from);
+		if (IS_ERR_OR_NULL(leaf))
+			return PTR_ERR_OR_ZERO(leaf);
+		if (!first && ckpt_report_is_long(begun)) {
+			*cursor = leaf->index << shift;
+			r = 1;
+		} else {
+			from = leaf->index + 1;
+			r = merge_leaf(store, layer, leaf, e);
+		}
+		ckpt_node_put(leaf);
+		cond_resched();
+	}
+	return r;
+}
+
+int ckpt_estimate(struct ckpt_store *store, const struct ckpt_checkpoint *checkpoint, u64 *cursor,
 		  struct ckpt_estimate *e)
 {
 	struct ckpt_layer *layer = checkpoint->layer, *child;
@@ -67,7 +85,7 @@ int ckpt_estimate(struct ckpt_store *store, const struct ckpt_checkpoint *checkp
 	if (!child)
 		return 0;
 	if (!layer->base) {
-		r = merge_layers(store, layer, child, e);
+		r = merge_layers(store, layer, child, cursor, e);
 	} else if (layer->base->owner) {
 		e->freed = READ_ONCE(child->used);
 		e->copied = e->freed;

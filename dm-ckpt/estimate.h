@@ -12,8 +12,11 @@ struct ckpt_estimate {
 	u64 copied;			/* units that are copied for it */
 };
 
-/* Sleeps; store->admin is held; -EIO. */
-int ckpt_estimate(struct ckpt_store *store, const struct ckpt_checkpoint *checkpoint,
+/*
+ * Of a part of the volume, from sector *@cursor on.  1: there is more from *@cursor on, which is
+ * asked for by itself, see report.h; 0.  Sleeps; store->admin is held; -EIO.
+ */
+int ckpt_estimate(struct ckpt_store *store, const struct ckpt_checkpoint *checkpoint, u64 *cursor,
 		  struct ckpt_estimate *e);
 
 #endif

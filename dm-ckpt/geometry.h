@@ -83,6 +83,12 @@ static inline u32 ckpt_block_in_cluster(const struct ckpt_geometry *g, u64 secto
 	return (sector >> g->block_shift) & (CKPT_CLUSTER_BLOCKS - 1);
 }
 
+/* log2 of the sectors of a volume below one leaf of the map. */
+static inline unsigned int ckpt_leaf_shift(const struct ckpt_geometry *g)
+{
+	return g->cluster_shift + CKPT_FANOUT_SHIFT;
+}
+
 /* Sectors of a volume below one node of the map at this level. */
 static inline u64 ckpt_node_span(const struct ckpt_geometry *g, unsigned int level)
 {

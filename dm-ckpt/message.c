@@ -5,6 +5,7 @@
 
 #include "admin.h"
 #include "checkpoint.h"
+#include "diff.h"
 #include "estimate.h"
 #include "gc.h"
 #include "message.h"
@@ -196,8 +197,8 @@ static int msg_diff(struct args *a)
 	u64 cursor = 0;
 	int r = a->argc > 3 ? need_number(a, a->argv[3], &cursor) : 0;
 
-	return r ? r : ckpt_report_diff(a->store, a->argv[0], a->argv[1], a->argv[2], cursor,
-					a->result, a->maxlen);
+	return r ? r : ckpt_diff(a->store, a->argv[0], a->argv[1], a->argv[2], cursor, a->result,
+				 a->maxlen);
 }
 
 static int merge_setting(struct args *a, u32 least, u32 most, u32 *setting)
@@ -244,15 +245,21 @@ static int msg_estimate(struct args *a)
 	struct ckpt_checkpoint_name name;
 	struct ckpt_checkpoint *c;
 	struct ckpt_estimate e;
+	u64 cursor = 0;
 	int r = need_pair(a, a->argv[0], &name);
 
+	if (!r && a->argc > 1)
+		r = need_number(a, a->argv[1], &cursor);
 	if (r)
 		return r;
 	c = ckpt_need_checkpoint(a->store, name.volume, name.checkpoint);
-	r = IS_ERR(c) ? PTR_ERR(c) : ckpt_estimate(a->store, c, &e);
-	if (r)
+	r = IS_ERR(c) ? PTR_ERR(c) : ckpt_estimate(a->store, c, &cursor, &e);
+	if (r < 0)
 		return r;
-	scnprintf(a->result, a->maxlen, "%llu %llu", e.freed, e.copied);
+	if (r)
+		scnprintf(a->result, a->maxlen, "%llu %llu\nnext %llu", e.freed, e.copied, cursor);
+	else
+		scnprintf(a->result, a->maxlen, "%llu %llu\nend", e.freed, e.copied);
 	return 1;
 }
 
@@ -329,7 +336,7 @@ static const struct {
 	{ "merge", 1, 2, msg_merge, "pause|resume|rate <KiB/s>|share <percent>" },
 	{ "low_water", 1, 1, msg_low_water, "<units>" },
 	{ "no_space", 1, 2, msg_no_space, "error|queue <seconds>" },
-	{ "estimate", 1, 1, msg_estimate, "<volume>@<checkpoint>" },
+	{ "estimate", 1, 2, msg_estimate, "<volume>@<checkpoint> [<cursor>]" },
 	{ "commit", 0, 0, msg_commit, "" },
 };
 

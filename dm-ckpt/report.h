@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Answers to people and programs: status lines and the paged answers to "list" and "diff".
- * Text goes to @result, which has @maxlen bytes; a page ends before it is full.
+ * Answers to people and programs: status lines, and the list in pages.  Text goes to @result, which
+ * has @maxlen bytes; a page ends before it is full.
  */
 #ifndef CKPT_REPORT_H
 #define CKPT_REPORT_H
@@ -16,10 +16,12 @@ void ckpt_report_volume(struct ckpt_target *t, char *result, unsigned int maxlen
 int ckpt_report_list(struct ckpt_store *store, u64 cursor, char *result, unsigned int maxlen);
 
 /*
- * From sector @cursor on.  @from may be "-" for the base or nothing, @to for the head.
- * Sleeps; store->admin is held; -ENOENT, -EIO.
+ * Whoever answers from a volume's map ends the page when it has taken so long, as store->admin is
+ * held: nobody takes a checkpoint meanwhile.
  */
-int ckpt_report_diff(struct ckpt_store *store, const char *volume, const char *from,
-		     const char *to, u64 cursor, char *result, unsigned int maxlen);
+static inline bool ckpt_report_is_long(unsigned long begun)
+{
+	return time_after(jiffies, begun + HZ / 20 + 1);
+}
 
 #endif

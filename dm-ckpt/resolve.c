@@ -224,8 +224,7 @@ static u64 layer_hole(struct ckpt_store *store, struct ckpt_layer *layer, u64 se
 	unsigned int level;
 	struct ckpt_node *leaf;
 
-	leaf = ckpt_node_seek(&layer->map, 0, sector >> (g->cluster_shift + CKPT_FANOUT_SHIFT),
-			      &level);
+	leaf = ckpt_node_seek(&layer->map, 0, sector >> ckpt_leaf_shift(g), &level);
 	if (leaf) {
 		if (!IS_ERR(leaf))
 			ckpt_node_put(leaf);

@@ -143,7 +143,7 @@ for words in create_volume 'create_volume a' 'create_volume a 8 8' adopt_volume 
 	'rename_volume blank a b' rename_template delete_volume 'delete_volume blank fresh' \
 	delete_template checkpoint 'checkpoint c2' 'checkpoint c2 standard' \
 	'rename_checkpoint disk@c1' apply delete_checkpoint 'list 0 0' diff 'diff disk c1' \
-	'diff disk c1 - 0 0' 'commit now'; do
+	'diff disk c1 - 0 0' estimate 'estimate disk@c1 0 0' 'commit now'; do
 	# shellcheck disable=SC2086
 	m 'wrong number of words' $e 'message .* goes:' $words
 done
@@ -154,6 +154,7 @@ m '' $e 'is not a number' resize_volume blank x
 m '' $e 'is not a number' list x
 m '' $e 'is not a number' list -1
 m '' $e 'is not a number' diff disk c1 - x
+m '' $e 'is not a number' estimate disk@c1 x
 for number in 0 4 4097 137438953480 9223372036854775808 18446744073709551608 18446744073709551615; do
 	m '' $e 'sectors cannot be' create_volume a $number
 done
@@ -214,6 +215,7 @@ ok 'a list from far behind' message st list 18446744073709551615
 is 'is at its end' "$out" end
 for cursor in 18446744073709551615 9223372036854775808 137438953472 4096 1; do
 	ok "a diff from $cursor on" message st diff disk c1 - $cursor
+	ok "an estimate from $cursor on" message st estimate disk@c1 $cursor
 done
 
 # ---- stores that cannot be changed ----

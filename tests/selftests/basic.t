@@ -73,7 +73,7 @@ like 'a volume with a checkpoint is layered' "$out" "^0 16384 ckpt $disk_uuid rw
 fill $dm/disk 6 $((U / 2)) $U
 flush $dm/disk
 message st estimate disk@c1
-is 'to delete what is below copies what is above' "$out" "$((U / 4096)) $((U / 4096))"
+is 'to delete what is below copies what is above' "$out" "$((U / 4096)) $((U / 4096))"$'\nend'
 fill $dm/blank 7 $((4 * U)) $((2 * U))
 fill $dm/fresh 8 $((U + 4096)) 4096
 ok 'the second checkpoint' message st checkpoint c2 recovery disk

@@ -430,7 +430,7 @@ take v a
 write v 2 160 320
 take v b
 ok 'estimate' message st estimate v@a
-like 'two numbers' "$out" "^$n $n\$"
+like 'two numbers' "$out" "^$n $n"$'\nend$'
 read -r frees copies <<<"$out"
 is 'what the child has written over would be freed' "$frees" 160
 data=$(($(units_of v@a) + $(units_of v@b)))

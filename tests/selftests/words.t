@@ -31,7 +31,8 @@ shapes=('create_volume v s' 'adopt_volume v s' 'create_template v s' 'clone c v'
 	'delete_template v' 'checkpoint v k v' 'checkpoint v k v v' 'rename_checkpoint c v'
 	'delete_checkpoint c' 'delete_checkpoint c c' 'apply c' 'apply c c' 'list s' 'diff v v v'
 	'diff v v - s' 'merge rate s' 'merge share s' 'merge pause' 'merge resume' 'low_water s'
-	'no_space queue s' 'no_space error' 'estimate c' 'commit')
+	'no_space queue s' 'no_space error' 'estimate c' 'estimate c s'
+	'commit')
 v=(a b c d c1) c=(a@c1 b@c1 a@c b@c c@c1 d@a keep@c1 a@b) k=(standard production recovery)
 s=(8 100 1024 16384 65536 1048576)
 

@@ -51,8 +51,9 @@ static void a_list_of_several_pages(void **state)
 static void a_diff_of_several_pages(void **state)
 {
 	(void)state;
-	fake_answer(DIFF, "0 8\n16 8\nnext 24\n");
-	fake_answer(DIFF " 24", "next 4096\n");
+	/* Ranges go on where a page has ended. */
+	fake_answer(DIFF, "0 8\n16 4\nnext 20\n");
+	fake_answer(DIFF " 20", "20 4\nnext 4096\n");
 	fake_answer(DIFF " 4096", "4096 2048\nend\n");
 	assert_int_equal(fake_run("checkpoint diff disk monday - --no-headings"), CKPT_DONE);
 	assert_string_equal(fake_out, "                   0                    4K\n"

@@ -300,7 +300,7 @@ static void a_delete_is_waited_for(void **state)
 			 CKPT_DONE);
 	assert_string_equal(fake_err, "");
 	/* Nothing was done that could be waited for. */
-	fake_answer("estimate *", "1 2\n");
+	fake_answer("estimate *", "1 2\nend\n");
 	merging(100000);
 	assert_int_equal(fake_run("checkpoint delete --dry-run --wait disk@wednesday"), CKPT_DONE);
 	assert_null(strstr(fake_err, "merg"));
@@ -471,8 +471,9 @@ static void a_deleted_volume_is_waited_for(void **state)
 static void deletes_are_estimated(void **state)
 {
 	(void)state;
-	fake_answer("estimate " U(20) "@" U(30), "2560 40\n");
-	fake_answer("estimate " U(20) "@" U(32), "768 0\n");
+	fake_answer("estimate " U(20) "@" U(30), "2500 0\nnext 20971520\n");
+	fake_answer("estimate " U(20) "@" U(30) " 20971520", "60 40\nend\n");
+	fake_answer("estimate " U(20) "@" U(32), "768 0\nend\n");
 	assert_int_equal(fake_run("checkpoint info disk@monday"), CKPT_DONE);
 	fake_says(fake_out, "delete_frees:    10 MiB\ndelete_copies:   160 KiB\n");
 	assert_int_equal(fake_run("checkpoint info disk@monday --json"), CKPT_DONE);
@@ -482,12 +483,22 @@ static void deletes_are_estimated(void **state)
 	assert_int_equal(fake_run("checkpoint delete --dry-run disk@monday disk@wednesday"),
 			 CKPT_DONE);
 	fake_says(fake_err, "disk@wednesday by itself: 3 MiB would become free, 0 B would");
+	assert_null(strstr(fake_err, "looking"));
+	fake_terminal = true;
+	assert_int_equal(fake_run("checkpoint delete --dry-run disk@monday"), CKPT_DONE);
+	fake_says(fake_err, "\r\033[Klooking through the map ████████░░░░░░░░\r\033[K(dry run) disk@monday: 10 MiB");
+	fake_terminal = false;
 	assert_string_equal(fake_log(), "");
 
 	fake_refuse(DM_DEVICE_TARGET_MSG, "estimate *", 1, ENOENT);
 	assert_int_equal(fake_run("checkpoint info disk@monday"), CKPT_NOT_FOUND);
-	fake_answer("estimate *", "much\n");
+	fake_says(fake_err, "cannot tell what deleting would free");
+	fake_answer("estimate *", "much\nend\n");
 	assert_int_equal(fake_run("checkpoint info disk@monday"), CKPT_FAILED);
+	fake_says(fake_err, "the kernel's answer to 'estimate' makes no sense here");
+	fake_answer("estimate *", "1 2\n");
+	assert_int_equal(fake_run("checkpoint info disk@monday"), CKPT_FAILED);
+	fake_says(fake_err, "the kernel's answer to 'estimate' breaks off");
 	assert_string_equal(fake_out, "");
 }
 

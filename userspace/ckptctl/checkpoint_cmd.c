@@ -9,6 +9,7 @@
 #include "libckpt/freeze.h"
 #include "libckpt/group.h"
 #include "libckpt/units.h"
+#include "look.h"
 #include "out.h"
 #include "progress.h"
 #include "refs.h"
@@ -185,6 +186,19 @@ enum ckpt_result run_checkpoint_list(struct cli *cli, char **arg, int count)
 	return result;
 }
 
+static enum ckpt_result estimate_of(struct cli *cli, struct ckpt_store *s,
+				    const struct ckpt_volume *v, const struct ckpt_checkpoint *cp,
+				    struct ckpt_estimate *estimate)
+{
+	enum ckpt_result result;
+	struct look look;
+
+	look_begin(&look, cli, ckpt_model_sectors(&s->model, cp->layer));
+	result = ckpt_store_estimate(s, v->uuid, cp->uuid, estimate, look_at, &look);
+	look_hide(&look);
+	return result;
+}
+
 enum ckpt_result run_checkpoint_info(struct cli *cli, char **arg, int count)
 {
 	const struct ckpt_checkpoint *cp;
@@ -205,7 +219,7 @@ enum ckpt_result run_checkpoint_info(struct cli *cli, char **arg, int count)
 	if (!result)
 		result = cli_checkpoint(&s, arg[0], &v, &cp);
 	if (!result)
-		result = ckpt_store_estimate(&s, v->uuid, cp->uuid, &estimate);
+		result = estimate_of(cli, &s, v, cp, &estimate);
 	if (!result) {
 		unit = s.status.unit_sectors * CKPT_SECTOR;
 		add_row(out, &s, cp);
@@ -259,7 +273,7 @@ static enum ckpt_result say_estimates(struct cli *cli, struct ckpt_store *s,
 	for (size_t i = 0; !result && i < refs->count; i++) {
 		const struct ckpt_part *ref = &refs->ref[i];
 
-		result = ckpt_store_estimate(s, ref->volume->uuid, ref->checkpoint->uuid, &estimate);
+		result = estimate_of(cli, s, ref->volume, ref->checkpoint, &estimate);
 		if (!result)
 			cli_say(cli, "%s@%s%s: %s would become free, %s would be copied",
 				ref->volume->name, ref->checkpoint->name,

@@ -5,18 +5,28 @@
 
 #include "cli.h"
 #include "libckpt/units.h"
+#include "look.h"
 
 struct diff {
 	struct cli *cli;
 	uint64_t ranges;
 	uint64_t bytes;
+	struct look look;
 };
+
+static void put_at(void *arg, uint64_t sector)
+{
+	struct diff *d = arg;
+
+	look_at(&d->look, sector);
+}
 
 static enum ckpt_result put_range(void *arg, uint64_t sector, uint64_t sectors)
 {
 	char start[CKPT_TEXT_LEN], length[CKPT_TEXT_LEN];
 	struct diff *d = arg;
 
+	look_hide(&d->look);
 	if (cli_has(d->cli, OPT_JSON))
 		printf("%s\n    { \"offset\": %" PRIu64 ", \"length\": %" PRIu64 " }",
 		       d->ranges ? "," : "", sector * CKPT_SECTOR, sectors * CKPT_SECTOR);
@@ -97,7 +107,9 @@ enum ckpt_result run_checkpoint_diff(struct cli *cli, char **arg, int count)
 		result = side(&s, v, arg[2], &to);
 	if (!result) {
 		put_head(cli, v, arg);
-		result = ckpt_store_diff(&s, v->uuid, from, to, put_range, &d);
+		look_begin(&d.look, cli, v->sectors);
+		result = ckpt_store_diff(&s, v->uuid, from, to, put_range, put_at, &d);
+		look_hide(&d.look);
 		put_foot(&d, !result);
 	}
 	ckpt_store_free(&s);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "model.h"
-#include "words.h"
+#include "page.h"
 
 /* Make room for one more entry; arrays double so that n entries cost O(n). */
 static void *one_more(void **array, size_t *count, size_t size)
@@ -125,41 +125,21 @@ static const struct {
 	{ "checkpoint",	10,	parse_checkpoint },
 };
 
-static bool parse_line(struct ckpt_model *m, struct ckpt_words *words)
+static enum ckpt_result parse_line(void *arg, struct ckpt_words *words, struct ckpt_error *e)
 {
+	struct ckpt_model *m = arg;
+
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		if (!strcmp(words->word[0], lines[i].type))
-			return words->count >= lines[i].words &&
-			       lines[i].parse(m, words->word);
-	return true;
+		if (!strcmp(words->word[0], lines[i].type) &&
+		    (words->count < lines[i].words || !lines[i].parse(m, words->word)))
+			return ckpt_fail(e, CKPT_FAILED,
+					 "the kernel's list has a line about a %s that makes no sense here; are the module and ckptctl of the same release?",
+					 words->word[0]);
+	return CKPT_DONE;
 }
 
 enum ckpt_result ckpt_model_page(struct ckpt_model *m, const char *page,
 				 char **cursor, struct ckpt_error *e)
 {
-	char *copy = strdup(page), *rest = copy;
-	enum ckpt_result result = CKPT_DONE;
-	struct ckpt_words words;
-	bool ended = false;
-
-	*cursor = NULL;
-	while (copy && !ended && !result && ckpt_next_line(&rest, &words)) {
-		if (!words.count)
-			continue;
-		if (!strcmp(words.word[0], "end")) {
-			ended = true;
-		} else if (!strcmp(words.word[0], "next") && words.count == 2) {
-			*cursor = strdup(words.word[1]);
-			ended = *cursor;
-		} else if (!parse_line(m, &words)) {
-			result = ckpt_fail(e, CKPT_FAILED,
-					   "the kernel's list has a line about a %s that makes no sense here; are the module and ckptctl of the same release?",
-					   words.word[0]);
-		}
-	}
-	free(copy);
-
-	if (!result && !ended)
-		result = ckpt_fail(e, CKPT_FAILED, "the kernel's list breaks off");
-	return result;
+	return ckpt_page_parse(page, "list", parse_line, m, cursor, e);
 }

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "page.h"
 #include "status.h"
-#include "words.h"
 
 static enum ckpt_result odd_status(const char *target, const char *line, struct ckpt_error *e)
 {
@@ -85,36 +85,48 @@ enum ckpt_result ckpt_parse_volume_status(const char *line, struct ckpt_volume_s
 	return good ? CKPT_DONE : odd_status("ckpt", line, e);
 }
 
+struct ranges {
+	ckpt_range_fn fn;
+	void *arg;
+};
+
+static enum ckpt_result parse_range(void *arg, struct ckpt_words *words, struct ckpt_error *e)
+{
+	const struct ranges *ranges = arg;
+	uint64_t start, length;
+
+	if (words->count < 2 || !ckpt_word_number(words->word[0], &start) ||
+	    !ckpt_word_number(words->word[1], &length))
+		return ckpt_fail(e, CKPT_FAILED,
+				 "the kernel's diff has a line '%s' that is no range",
+				 words->word[0]);
+	return ranges->fn(ranges->arg, start, length);
+}
+
 enum ckpt_result ckpt_parse_diff(const char *page, ckpt_range_fn range, void *arg,
 				 char **cursor, struct ckpt_error *e)
 {
-	char *copy = strdup(page), *rest = copy;
-	enum ckpt_result result = CKPT_DONE;
-	struct ckpt_words words;
-	uint64_t start, length;
-	bool ended = false;
+	struct ranges ranges = { range, arg };
 
-	*cursor = NULL;
-	while (copy && !ended && !result && ckpt_next_line(&rest, &words)) {
-		if (!words.count)
-			continue;
-		if (!strcmp(words.word[0], "end")) {
-			ended = true;
-		} else if (!strcmp(words.word[0], "next") && words.count == 2) {
-			*cursor = strdup(words.word[1]);
-			ended = *cursor;
-		} else if (words.count >= 2 && ckpt_word_number(words.word[0], &start) &&
-			   ckpt_word_number(words.word[1], &length)) {
-			result = range(arg, start, length);
-		} else {
-			result = ckpt_fail(e, CKPT_FAILED,
-					   "the kernel's diff has a line '%s' that is no range",
-					   words.word[0]);
-		}
-	}
-	free(copy);
+	return ckpt_page_parse(page, "diff", parse_range, &ranges, cursor, e);
+}
 
-	if (!result && !ended)
-		result = ckpt_fail(e, CKPT_FAILED, "the kernel's diff breaks off");
-	return result;
+static enum ckpt_result add_estimate(void *arg, struct ckpt_words *words, struct ckpt_error *e)
+{
+	struct ckpt_estimate *sum = arg;
+	uint64_t freed, copied;
+
+	if (words->count < 2 || !ckpt_word_number(words->word[0], &freed) ||
+	    !ckpt_word_number(words->word[1], &copied))
+		return ckpt_fail(e, CKPT_FAILED,
+				 "the kernel's answer to 'estimate' makes no sense here; are the module and ckptctl of the same release?");
+	sum->freed += freed;
+	sum->copied += copied;
+	return CKPT_DONE;
+}
+
+enum ckpt_result ckpt_parse_estimate(const char *page, struct ckpt_estimate *sum, char **cursor,
+				     struct ckpt_error *e)
+{
+	return ckpt_page_parse(page, "estimate", add_estimate, sum, cursor, e);
 }

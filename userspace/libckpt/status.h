@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The status lines of both targets and the answer to "diff", taken apart. */
+/* The status lines of both targets and the answers to "diff" and "estimate", taken apart. */
 #ifndef LIBCKPT_STATUS_H
 #define LIBCKPT_STATUS_H
 
@@ -57,5 +57,14 @@ typedef enum ckpt_result (*ckpt_range_fn)(void *arg, uint64_t sector, uint64_t s
 
 enum ckpt_result ckpt_parse_diff(const char *page, ckpt_range_fn range, void *arg,
 				 char **cursor, struct ckpt_error *e);
+
+/* What deleting a checkpoint would free, and would have to be copied, in units. */
+struct ckpt_estimate {
+	uint64_t freed, copied;
+};
+
+/* One page of it is added to @sum. */
+enum ckpt_result ckpt_parse_estimate(const char *page, struct ckpt_estimate *sum, char **cursor,
+				     struct ckpt_error *e);
 
 #endif

@@ -185,41 +185,50 @@ enum ckpt_result ckpt_store_load_status(struct ckpt_store *s)
 	return result;
 }
 
-/*
- * The answer to @message, page for page.  @page sets the cursor of the next
- * one.
- */
-static enum ckpt_result ask_pages(struct ckpt_store *s, const char *message,
-				  enum ckpt_result (*page)(void *arg, const char *text,
-							   char **cursor),
-				  void *arg)
+/* What is answered in pages. */
+struct question {
+	const char *message;
+	const char *what;		/* completes "cannot ..." */
+	enum ckpt_result (*page)(void *arg, const char *text, char **cursor);
+	void *arg;
+	ckpt_at_fn at;			/* the cursors are sectors; or NULL */
+	void *at_arg;
+};
+
+/* @page sets the cursor of the next one. */
+static enum ckpt_result ask_page(struct ckpt_store *s, const struct question *q,
+				 const char *cursor, char **next)
+{
+	char *text, *answer = NULL;
+	enum ckpt_result result;
+	int err = -ENOMEM;
+
+	if (asprintf(&text, "%s%s%s", q->message, cursor ? " " : "", cursor ? cursor : "") >= 0) {
+		err = ckpt_dm_ask(s->dev->name, text, &answer);
+		free(text);
+	}
+	result = err ? ckpt_dm_sentence(s->c, err, q->what) : q->page(q->arg, answer, next);
+	free(answer);
+	return result;
+}
+
+static enum ckpt_result ask_pages(struct ckpt_store *s, const struct question *q)
 {
 	enum ckpt_result result = CKPT_DONE;
-	char *cursor = NULL, *next = NULL, *text = NULL, *answer;
-	int err;
+	char *cursor = NULL, *next;
+	uint64_t sector;
 
 	do {
-		if (asprintf(&text, "%s%s%s", message, cursor ? " " : "",
-			     cursor ? cursor : "") < 0) {
-			err = -ENOMEM;
-			text = NULL;
-			answer = NULL;
-		} else {
-			err = ckpt_dm_ask(s->dev->name, text, &answer);
-		}
-		if (err)
-			result = ckpt_dm_sentence(s->c, err, "ask the store what it holds");
-		else
-			result = page(arg, answer, &next);
+		next = NULL;
+		result = ask_page(s, q, cursor, &next);
 		/* A cursor that stands still would be asked for ever. */
 		if (!result && next && cursor && !strcmp(next, cursor))
 			result = ckpt_fail(&s->c->error, CKPT_FAILED,
-					   "the kernel's answer to '%s' does not end", message);
-		free(answer);
-		free(text);
+					   "the kernel's answer to '%s' does not end", q->message);
+		if (!result && next && q->at && ckpt_word_number(next, &sector))
+			q->at(q->at_arg, sector);
 		free(cursor);
 		cursor = next;
-		next = NULL;
 	} while (!result && cursor);
 	free(cursor);
 	return result;
@@ -239,7 +248,10 @@ enum ckpt_result ckpt_store_load(struct ckpt_store *s)
 	if (result)
 		return result;
 	ckpt_model_free(&s->model);
-	result = ask_pages(s, "list", model_page, s);
+	result = ask_pages(s, &(struct question){
+		.message = "list", .what = "ask the store what it holds",
+		.page = model_page, .arg = s,
+	});
 	ckpt_model_finish(&s->model);
 	return result;
 }
@@ -272,26 +284,31 @@ enum ckpt_result ckpt_store_tell(struct ckpt_store *s, const char *what, char **
 	return err ? ckpt_dm_sentence(s->c, err, what) : CKPT_DONE;
 }
 
-enum ckpt_result ckpt_store_estimate(struct ckpt_store *s, const char *volume,
-				     const char *checkpoint, struct ckpt_estimate *estimate)
-{
-	char message[2 * CKPT_UUID_LEN + 16], *answer, *rest;
-	struct ckpt_words words = { 0 };
-	bool good;
-	int err;
+struct estimate_call {
+	struct ckpt_store *s;
+	struct ckpt_estimate *sum;
+};
 
+static enum ckpt_result estimate_page(void *arg, const char *text, char **cursor)
+{
+	struct estimate_call *call = arg;
+
+	return ckpt_parse_estimate(text, call->sum, cursor, &call->s->c->error);
+}
+
+enum ckpt_result ckpt_store_estimate(struct ckpt_store *s, const char *volume,
+				     const char *checkpoint, struct ckpt_estimate *estimate,
+				     ckpt_at_fn at, void *arg)
+{
+	struct estimate_call call = { s, estimate };
+	char message[2 * CKPT_UUID_LEN + 16];
+
+	*estimate = (struct ckpt_estimate){ 0 };
 	snprintf(message, sizeof(message), "estimate %s@%s", volume, checkpoint);
-	err = ckpt_dm_ask(s->dev->name, message, &answer);
-	if (err)
-		return ckpt_dm_sentence(s->c, err, "tell what deleting would free");
-	rest = answer;
-	good = ckpt_next_line(&rest, &words) && words.count >= 2 &&
-	       ckpt_word_number(words.word[0], &estimate->freed) &&
-	       ckpt_word_number(words.word[1], &estimate->copied);
-	free(answer);
-	return good ? CKPT_DONE :
-	       ckpt_fail(&s->c->error, CKPT_FAILED,
-			 "the kernel's answer to 'estimate' makes no sense here; are the module and ckptctl of the same release?");
+	return ask_pages(s, &(struct question){
+		.message = message, .what = "tell what deleting would free",
+		.page = estimate_page, .arg = &call, .at = at, .at_arg = arg,
+	});
 }
 
 bool ckpt_store_feature(const struct ckpt_dm_device *dev, const char *name, uint64_t *value)
@@ -315,26 +332,52 @@ struct diff_call {
 	struct ckpt_store *s;
 	ckpt_range_fn range;
 	void *arg;
+	uint64_t start, length;		/* sectors: what the next range may go on with */
 };
+
+static enum ckpt_result end_range(struct diff_call *call)
+{
+	uint64_t length = call->length;
+
+	call->length = 0;
+	return length ? call->range(call->arg, call->start, length) : CKPT_DONE;
+}
+
+static enum ckpt_result add_range(void *arg, uint64_t sector, uint64_t sectors)
+{
+	struct diff_call *call = arg;
+	enum ckpt_result result = CKPT_DONE;
+
+	if (call->start + call->length != sector) {
+		result = end_range(call);
+		call->start = sector;
+	}
+	call->length += sectors;
+	return result;
+}
 
 static enum ckpt_result diff_page(void *arg, const char *text, char **cursor)
 {
 	struct diff_call *call = arg;
 
-	return ckpt_parse_diff(text, call->range, call->arg, cursor, &call->s->c->error);
+	return ckpt_parse_diff(text, add_range, call, cursor, &call->s->c->error);
 }
 
 enum ckpt_result ckpt_store_diff(struct ckpt_store *s, const char *volume,
 				 const char *from, const char *to,
-				 ckpt_range_fn range, void *arg)
+				 ckpt_range_fn range, ckpt_at_fn at, void *arg)
 {
-	struct diff_call call = { s, range, arg };
-	enum ckpt_result result;
+	struct diff_call call = { s, range, arg, 0, 0 };
+	enum ckpt_result result, last;
 	char *message;
 
 	if (asprintf(&message, "diff %s %s %s", volume, from, to) < 0)
 		return ckpt_dm_sentence(s->c, ENOMEM, "compare");
-	result = ask_pages(s, message, diff_page, &call);
+	result = ask_pages(s, &(struct question){
+		.message = message, .what = "compare",
+		.page = diff_page, .arg = &call, .at = at, .at_arg = arg,
+	});
 	free(message);
-	return result;
+	last = end_range(&call);
+	return result ? result : last;
 }

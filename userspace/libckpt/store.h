@@ -55,13 +55,13 @@ enum ckpt_result ckpt_store_tell(struct ckpt_store *s, const char *what, char **
 				 const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* What deleting a checkpoint would free, and would have to be copied, in units. */
-struct ckpt_estimate {
-	uint64_t freed, copied;
-};
+/* What takes long has come to this sector of the volume. */
+typedef void (*ckpt_at_fn)(void *arg, uint64_t sector);
 
+/* What deleting a checkpoint would bring; see the message "estimate". */
 enum ckpt_result ckpt_store_estimate(struct ckpt_store *s, const char *volume,
-				     const char *checkpoint, struct ckpt_estimate *estimate);
+				     const char *checkpoint, struct ckpt_estimate *estimate,
+				     ckpt_at_fn at, void *arg);
 
 /*
  * Is the feature in the store's table?  @value (may be NULL) receives the number
@@ -69,10 +69,13 @@ enum ckpt_result ckpt_store_estimate(struct ckpt_store *s, const char *volume,
  */
 bool ckpt_store_feature(const struct ckpt_dm_device *dev, const char *name, uint64_t *value);
 
-/* All ranges in which two checkpoints may differ; see the message "diff". */
+/*
+ * All ranges in which two checkpoints may differ, and none touches the next; see the message
+ * "diff".
+ */
 enum ckpt_result ckpt_store_diff(struct ckpt_store *s, const char *volume,
 				 const char *from, const char *to,
-				 ckpt_range_fn range, void *arg);
+				 ckpt_range_fn range, ckpt_at_fn at, void *arg);
 
 /* A sentence for an errno of device-mapper; @what completes "cannot ...". */
 enum ckpt_result ckpt_dm_sentence(struct ckpt *c, int err, const char *what);
