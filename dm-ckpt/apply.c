@@ -7,6 +7,7 @@
 
 #include "free.h"
 #include "leaf.h"
+#include "preload.h"
 #include "store.h"
 #include "writeback.h"
 
@@ -314,4 +315,39 @@ int ckpt_apply(struct ckpt_store *store, const struct ckpt_entry_head *entry)
 		return apply_size(store, (const void *)entry);
 	}
 	return bad_entry(store, "an entry of unknown type");
+}
+
+static void load_leaves(struct ckpt_store *store, u32 number, u64 cluster,
+			const struct ckpt_slot *slot)
+{
+	const struct ckpt_state s = ckpt_slot_decode(slot);
+	struct ckpt_layer *layer = find_layer(store, number);
+
+	/* What is impossible is told when it is applied; what is new may have no layer yet. */
+	if (!layer || cluster >> 32 || !ckpt_slot_valid(&store->geometry, &s))
+		return;
+	ckpt_preload_leaf(store->preload, &layer->map, cluster >> CKPT_FANOUT_SHIFT);
+	if (s.where)
+		ckpt_preload_leaf(store->preload, &store->space.tree,
+				  (s.where >> CKPT_UNIT_SHIFT) / CKPT_SPACE_LEAF_UNITS);
+}
+
+int ckpt_apply_ahead(struct ckpt_store *store, const struct ckpt_entry_head *head)
+{
+	const struct ckpt_entry_merge *merge = (const void *)head;
+	const struct ckpt_entry_slot *slot = (const void *)head;
+
+	switch (le16_to_cpu(head->type)) {
+	case CKPT_ENTRY_SLOT:
+		load_leaves(store, le32_to_cpu(head->number), le64_to_cpu(slot->cluster),
+			    &slot->slot);
+		break;
+	case CKPT_ENTRY_MERGE:
+		load_leaves(store, le32_to_cpu(head->number), le64_to_cpu(merge->cluster),
+			    &merge->slot);
+		load_leaves(store, le32_to_cpu(merge->from), le64_to_cpu(merge->cluster),
+			    &merge->slot);
+		break;
+	}
+	return 0;
 }

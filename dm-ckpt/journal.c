@@ -3,6 +3,7 @@
 
 #include "fault.h"
 #include "io.h"
+#include "preload.h"
 #include "store.h"
 
 int ckpt_journal_init(struct ckpt_store *store)
@@ -139,8 +140,19 @@ int ckpt_journal_for_each(struct ckpt_store *store, ckpt_apply_fn apply)
 
 /* ---- replay ---- */
 
-static int apply_buffered(struct ckpt_store *store, const struct ckpt_window *w,
-			  unsigned int nr, ckpt_apply_fn apply)
+/* Each entry wants a leaf of a map and one of the space map, most of them only at this time. */
+static int load_ahead(struct ckpt_store *store)
+{
+	int r;
+
+	store->preload = ckpt_preload_begin();
+	r = ckpt_journal_for_each(store, ckpt_apply_ahead);
+	ckpt_preload_end(store->preload);
+	store->preload = NULL;
+	return r;
+}
+
+static int apply_buffered(struct ckpt_store *store, const struct ckpt_window *w, unsigned int nr)
 {
 	struct ckpt_journal *j = &store->journal;
 	int r;
@@ -150,7 +162,9 @@ static int apply_buffered(struct ckpt_store *store, const struct ckpt_window *w,
 		return -EIO;
 	}
 	j->nr = nr;
-	r = ckpt_journal_for_each(store, apply);
+	r = load_ahead(store);
+	if (!r)
+		r = ckpt_journal_for_each(store, ckpt_apply);
 	ckpt_journal_reset(j);
 	return r;
 }
@@ -186,8 +200,7 @@ static int look_behind(struct ckpt_store *store, struct ckpt_window *w, u64 seq,
 	return -EIO;
 }
 
-int ckpt_journal_replay(struct ckpt_store *store, const struct ckpt_super *super,
-			ckpt_apply_fn apply)
+int ckpt_journal_replay(struct ckpt_store *store, const struct ckpt_super *super)
 {
 	struct ckpt_journal *j = &store->journal;
 	struct ckpt_window w = { .super = super, .block = j->buffer };
@@ -206,7 +219,7 @@ int ckpt_journal_replay(struct ckpt_store *store, const struct ckpt_super *super
 			done += nr;
 		if (!done)
 			break;
-		r = apply_buffered(store, &w, done, apply);
+		r = apply_buffered(store, &w, done);
 		if (r)
 			return r;
 		seq += done;

@@ -67,7 +67,6 @@ static inline void ckpt_journal_reset(struct ckpt_journal *j)
  * one goes.  -EIO when the journal is damaged in the middle, older than the
  * superblock says, or when the superblock is older than the journal says.
  */
-int ckpt_journal_replay(struct ckpt_store *store, const struct ckpt_super *super,
-			ckpt_apply_fn apply);
+int ckpt_journal_replay(struct ckpt_store *store, const struct ckpt_super *super);
 
 #endif

@@ -5,6 +5,7 @@
 #include <linux/uuid.h>
 
 #include "names.h"
+#include "preload.h"
 #include "store.h"
 #include "through.h"
 
@@ -332,6 +333,10 @@ static int begin_record(struct ckpt_store *store, const union ckpt_record *recor
 
 int ckpt_objects_begin(struct ckpt_store *store)
 {
+	struct ckpt_preload *preload = ckpt_preload_begin();
+
+	ckpt_preload_tree(preload, &store->records);
+	ckpt_preload_end(preload);
 	return walk_records(store, begin_record);
 }
 

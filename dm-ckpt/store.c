@@ -211,7 +211,7 @@ static int replay(struct ckpt_store *store)
 	mutex_lock(&store->commit);
 	r = ckpt_objects_begin(store);
 	if (!r)
-		r = ckpt_journal_replay(store, store->super, ckpt_apply);
+		r = ckpt_journal_replay(store, store->super);
 	if (!r)
 		r = ckpt_objects_finish(store);
 	mutex_unlock(&store->commit);

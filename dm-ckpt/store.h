@@ -117,6 +117,7 @@ struct ckpt_store {
 	struct xarray objects;		/* struct ckpt_object by number */
 	struct ckpt_names *names;
 	bool replaying;
+	struct ckpt_preload *preload;	/* at replay, or NULL */
 
 	struct ckpt_guard guard;
 	struct workqueue_struct *guard_wq;
@@ -274,6 +275,9 @@ void ckpt_store_drain(struct ckpt_store *store);
 
 /* Apply one journal entry to the images; store->commit is held.  See apply.c. */
 int ckpt_apply(struct ckpt_store *store, const struct ckpt_entry_head *entry);
+
+/* Load what an entry will need, before a window of the journal is replayed: see preload.h.  0. */
+int ckpt_apply_ahead(struct ckpt_store *store, const struct ckpt_entry_head *entry);
 
 /* Must whoever makes leaves dirty wait for a commit first?  Any context. */
 static inline bool ckpt_commit_is_behind(const struct ckpt_store *store)
