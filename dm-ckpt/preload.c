@@ -73,7 +73,7 @@ void ckpt_preload_leaf(struct ckpt_preload *p, struct ckpt_tree *tree, u64 index
 	load = llist_entry(llist_del_first(&p->idle), struct load, idle);
 	load->tree = tree;
 	load->index = index;
-	queue_work(tree->store->io_wq, &load->work);
+	queue_work(tree->store->load_wq, &load->work);
 }
 
 void ckpt_preload_tree(struct ckpt_preload *p, struct ckpt_tree *tree)

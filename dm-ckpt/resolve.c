@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/slab.h>
 
+#include "preload.h"
 #include "resolve.h"
 #include "store.h"
+
+/*
+ * Layers whose leaves are loaded at a time, where one alone would have to be waited for: few, as
+ * the next may have all that is looked for, and then twice as many.
+ */
+#define AHEAD_LEAST	4u
+#define AHEAD_MOST	64u
 
 /* Lay one layer's slot under what is resolved; 1 if its leaf knew all the rest. */
 static int lay_under(const struct ckpt_geometry *g, struct ckpt_resolve *r,
@@ -27,20 +35,41 @@ static int lay_under(const struct ckpt_geometry *g, struct ckpt_resolve *r,
 	return !!under;
 }
 
+/* What so many layers have there, from @layer down. */
+static void load_ahead(struct ckpt_layer *layer, u64 index, unsigned int nr)
+{
+	struct ckpt_preload *p = ckpt_preload_begin();
+
+	for (; layer && !layer->base && nr; nr--, layer = layer->parent)
+		ckpt_preload_leaf(p, &layer->map, index);
+	ckpt_preload_end(p);
+}
+
 static int walk_down(struct ckpt_store *store, struct ckpt_layer *layer, u64 cluster,
 		     struct ckpt_resolve *r)
 {
 	const struct ckpt_geometry *g = &store->geometry;
+	unsigned int ahead = 0, left = 0;
 	int known;
 
 	ckpt_resolve_begin(r);
 	for (layer = layer->parent; layer && r->open; layer = layer->parent) {
+		unsigned long waits = current->nvcsw;
+
 		ckpt_resolve_size(g, r, cluster, layer->sectors);
 		if (layer->base)
 			return 0;	/* what is open now is the base's */
 		known = lay_under(g, r, layer, cluster);
 		if (known)
 			return known < 0 ? known : 0;
+		if (left > 1) {
+			left--;
+		} else if (r->open && (ahead || current->nvcsw != waits)) {
+			/* It had to be read, from what has one wait for it. */
+			ahead = clamp(2 * ahead, AHEAD_LEAST, AHEAD_MOST);
+			left = ahead;
+			load_ahead(layer->parent, cluster >> CKPT_FANOUT_SHIFT, ahead);
+		}
 	}
 	r->zero |= r->open;
 	return 0;

@@ -32,6 +32,8 @@ static void store_free(struct ckpt_store *store)
 	}
 	if (store->io_wq)
 		destroy_workqueue(store->io_wq);
+	if (store->load_wq)
+		destroy_workqueue(store->load_wq);
 	if (store->through_wq)
 		destroy_workqueue(store->through_wq);
 	ckpt_commit_exit(store);
@@ -90,11 +92,12 @@ static int store_init(struct ckpt_store *store)
 		return r;
 	store->super = kzalloc(sizeof(*store->super), GFP_KERNEL);
 	store->io_wq = alloc_workqueue("ckpt-io", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	store->load_wq = alloc_workqueue("ckpt-load", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	store->bg_wq = alloc_workqueue("ckpt-bg", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	store->through_wq = alloc_workqueue("ckpt-through", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	store->guard_wq = alloc_workqueue("ckpt-guard", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	return store->super && store->io_wq && store->bg_wq && store->through_wq &&
-	       store->guard_wq ? 0 : -ENOMEM;
+	return store->super && store->io_wq && store->load_wq && store->bg_wq &&
+	       store->through_wq && store->guard_wq ? 0 : -ENOMEM;
 }
 
 /* The store on @bdev, or without one the active store of @md. */

@@ -212,6 +212,7 @@ struct ckpt_store {
 
 	/* I/O */
 	struct workqueue_struct *io_wq;	/* bios that must sleep on their way */
+	struct workqueue_struct *load_wq;	/* what those may wait for: see preload.h */
 	struct workqueue_struct *bg_wq;	/* write-back, freeing */
 	/* Flushes of a base: the other two wait for bios that wait for these. */
 	struct workqueue_struct *through_wq;
