@@ -23,8 +23,8 @@ next:
 	mov %ebx, %es:0
 	test %bl, %bl
 	jnz next
-	call print
-	jmp next
+	mov $next, %si
+	jmp print
 #include "say.S"
 	.org 510
 	.word 0xaa55
