@@ -65,6 +65,10 @@ class Ckpt:
     def checkpoint(self, i):
         machine.checkpoint('c%d' % i, self.volume)
 
+    def rest(self):
+        """Until nothing is done in the background."""
+        machine.write_back()
+
     def layers(self, done, depth, mib):
         """From so many layers to so many: each has a random tenth of the blocks."""
         blocks = mib << 8
