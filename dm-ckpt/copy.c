@@ -17,6 +17,8 @@ void ckpt_copies_begin(struct ckpt_copies *copies, struct ckpt_store *store)
 
 static void put(struct ckpt_copies *copies)
 {
+	/* Once it is complete, it may be gone. */
+	atomic_inc(&copies->store->nr_copies);
 	if (atomic_dec_and_test(&copies->left))
 		complete(&copies->done);
 }

@@ -9,6 +9,7 @@
 #include "move.h"
 #include "pace.h"
 #include "pack.h"
+#include "pressure.h"
 #include "room.h"
 #include "store.h"
 
@@ -34,6 +35,8 @@
 /* Windows that are cleared at once, and stretches that are looked at in vain before it ends. */
 #define ROOM_WINDOWS	64u
 #define ROOM_STRETCHES	8u
+/* So long leaves are looked at for one batch, as there is something on loan. */
+#define LOOK_JIFFIES	(HZ / 2)
 /* When nothing is to be had, it is asked for after so long again, and then twice as long ... */
 #define AGAIN_JIFFIES	HZ
 /* ... up to this many times. */
@@ -83,8 +86,9 @@ bool ckpt_pack_ask(struct ckpt_store *store, bool place)
 	if (!may_be_asked(store, place))
 		return false;
 	if (bits & ~atomic_fetch_or(bits, &store->pack_asked)) {
-		/* A merge gives way to who waits. */
+		/* A merge gives way to who waits, and so does the next loan. */
 		ckpt_pace_wake(store);
+		wake_up_all(&store->loan_wait);
 		ckpt_gc_kick(store);
 	}
 	return true;
@@ -293,11 +297,12 @@ static int collect(struct pack *p)
 {
 	struct ckpt_store *store = p->store;
 	struct ckpt_node *leaf;
+	unsigned long until = jiffies + LOOK_JIFFIES;
 	bool more = true;
 	u64 from, index;
 	int r;
 
-	while (more) {
+	while (more && time_before(jiffies, until)) {
 		if (!ckpt_pace_may_copy(store))
 			return -EINTR;
 		from = store->pack_cluster >> CKPT_FANOUT_SHIFT;
@@ -398,10 +403,12 @@ static int pack_some(struct pack *p)
 	p->most = min(BATCH, READ_ONCE(store->dirty_most));
 	p->full = false;
 	ckpt_pace_begin(store, &pace);
+	ckpt_pressure_lend(store);
 	take_rows(p);
 	end = collect(p);
 	r = move_all(p);
 	give_back_rows(p);
+	ckpt_pressure_lent_back(store);
 	if (!r && (end == 1 ? store->pack_skipped : p->full && !p->nr))
 		end = make_room(p);
 	if (!r)

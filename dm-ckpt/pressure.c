@@ -16,9 +16,9 @@
 #define WORTH_UNITS	64u
 #define PAUSE_JIFFIES	max(HZ / 4, 1)
 
-/* A loan that takes longer is not waited for. */
+/* A loan in which nothing has been copied for so long is not waited for. */
 #define LOAN_JIFFIES	(2 * HZ)
-/* Nor does a merge wait longer for those who are short of space: they may be many. */
+/* Nor does the next one wait longer for those who are short of space: they may be many. */
 #define TURN_JIFFIES	(HZ / 2)
 
 /* The low-water mark, where nobody has said otherwise: this part of the store. */
@@ -114,7 +114,10 @@ static void count_loan(struct ckpt_store *store)
 
 void ckpt_pressure_lend(struct ckpt_store *store)
 {
-	wait_event_timeout(store->loan_wait, !atomic_read(&store->nr_short), TURN_JIFFIES);
+	/* Who waits for a place waits for what this loan is for. */
+	wait_event_timeout(store->loan_wait,
+			   !atomic_read(&store->nr_short) || ckpt_pack_is_urgent(store),
+			   TURN_JIFFIES);
 	count_loan(store);
 }
 
@@ -166,14 +169,25 @@ static int await_place(struct ckpt_store *store)
 	return 0;
 }
 
+static int await_loan(struct ckpt_store *store)
+{
+	bool back;
+	int copies;
+
+	do {
+		copies = atomic_read(&store->nr_copies);
+		back = wait_event_timeout(store->loan_wait, !(loans(store) & 1), LOAN_JIFFIES);
+	} while (!back && copies != atomic_read(&store->nr_copies));
+	return back ? 0 : -ENOSPC;
+}
+
 int ckpt_pressure_await(struct ckpt_store *store, const struct ckpt_outlook *then)
 {
 	struct ckpt_outlook now = ckpt_pressure_look(store);
 
 	if (!(then->loans & 1) && now.loans == then->loans && now.frees == then->frees)
 		return await_place(store);
-	return wait_event_timeout(store->loan_wait, !(loans(store) & 1), LOAN_JIFFIES) ?
-	       0 : -ENOSPC;
+	return await_loan(store);
 }
 
 /* ---- states ---- */

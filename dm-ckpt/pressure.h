@@ -26,9 +26,10 @@ struct ckpt_target;
 int ckpt_pressure_relieve(struct ckpt_store *store);
 
 /*
- * What merges take for a moment: the places that they make room in, and those that blocks are on
- * their way to, before the old ones come back.  By the background worker alone, one loan at a time.
- * The next one begins when those who have waited for the last have had their turn; sleeps.
+ * What merges and packing take for a moment: the places that they make room in, and those that
+ * blocks are on their way to, before the old ones come back.  By the background worker alone, one
+ * loan at a time.  The next one begins when those who have waited for the last have had their turn,
+ * or wait for more; sleeps.
  */
 void ckpt_pressure_lend(struct ckpt_store *store);
 void ckpt_pressure_lent_back(struct ckpt_store *store);

@@ -201,6 +201,7 @@ struct ckpt_store {
 	wait_queue_head_t pace;
 	u64 pace_debt;			/* ns that merging has not slept yet */
 	struct dm_kcopyd_client *kcopyd;
+	atomic_t nr_copies;		/* copy.c; that have ended */
 
 	/* node.c */
 	spinlock_t lru_lock;
