@@ -184,6 +184,7 @@ static bool next_job(struct ckpt_store *store, struct job *best)
 
 	memset(best, 0, sizeof(*best));
 	mutex_lock(&store->admin);
+	ckpt_pack_accept(store);
 	xa_for_each(&store->objects, number, object) {
 		bool layer = object->type == CKPT_RECORD_LAYER ||
 			     object->type == CKPT_RECORD_BASE;

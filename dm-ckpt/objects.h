@@ -46,7 +46,7 @@ struct ckpt_layer {
 	u32 checked;			/* number of the layer whose chain it was first found in */
 	u32 merges;			/* number of the layer that is being merged into it */
 	u32 full_turn;			/* store->gc_turn in which its merge found no space */
-	u32 pack_turn;			/* store->pack_turn in which it has been packed */
+	u32 pack_turn[2];		/* store->pack_turn in which it has been packed */
 	bool through;			/* a head whose writes go to the base: see through.h */
 	bool stale;			/* leaves may remember what a merge has taken into them */
 	bool rewritten;			/* it was, and is written itself again */

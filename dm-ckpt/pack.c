@@ -104,9 +104,15 @@ bool ckpt_pack_is_urgent(const struct ckpt_store *store)
 	return atomic_read(&store->pack_asked) & ASKED_PLACE;
 }
 
-static bool with_heads(const struct ckpt_store *store)
+/* Somebody has asked for more than the worker goes by. */
+static bool wants_more(const struct ckpt_store *store)
 {
-	return atomic_read(&store->pack_asked) & ASKED_HEADS;
+	return atomic_read(&store->pack_asked) & ASKED_HEADS && !store->pack_heads;
+}
+
+void ckpt_pack_accept(struct ckpt_store *store)
+{
+	store->pack_heads = atomic_read(&store->pack_asked) & ASKED_HEADS;
 }
 
 /* Who waits tries again, and asks again if it is not enough. */
@@ -120,7 +126,7 @@ static void tell(struct ckpt_store *store, int asked)
 static void pause(struct ckpt_store *store)
 {
 	store->pack_moved = 0;
-	tell(store, ASKED_WINDOWS | ASKED_PLACE | ASKED_HEADS);
+	tell(store, ASKED_WINDOWS | (store->pack_heads ? ASKED_PLACE | ASKED_HEADS : 0));
 }
 
 static void end_turn(struct ckpt_store *store, bool heads)
@@ -136,7 +142,7 @@ static void end_turn(struct ckpt_store *store, bool heads)
 void ckpt_pack_answer(struct ckpt_store *store)
 {
 	end_turn(store, false);
-	if (with_heads(store))
+	if (store->pack_heads)
 		end_turn(store, true);
 	pause(store);
 }
@@ -144,13 +150,13 @@ void ckpt_pack_answer(struct ckpt_store *store)
 bool ckpt_pack_wants(const struct ckpt_store *store, const struct ckpt_layer *layer)
 {
 	if (!ckpt_pack_is_asked(store) || !ckpt_pace_may_copy(store) ||
-	    layer->pack_turn == store->pack_turn[!layer->frozen])
+	    layer->pack_turn[store->pack_heads] == store->pack_turn[store->pack_heads])
 		return false;
 	/* What a head drops that is merged into its base stays where it is. */
 	if (layer->base || layer->broken || layer->through || !READ_ONCE(layer->durable))
 		return false;
 	/* Of what is about to be merged, only who merges knows what stays. */
-	return with_heads(store) || (layer->frozen && !ckpt_gc_merges(layer));
+	return store->pack_heads || (layer->frozen && !ckpt_gc_merges(layer));
 }
 
 /* ---- places ---- */
@@ -258,7 +264,7 @@ static bool is_loose(struct ckpt_store *store, const struct ckpt_state *s)
 	nr = (u32)__fls(units) + 1 - first;
 	return units != ckpt_mask(first, nr) ||
 	       ckpt_space_borders(store, (s->where >> CKPT_UNIT_SHIFT) + first * each,
-				  (u32)(nr * each), !with_heads(store));
+				  (u32)(nr * each), !store->pack_heads);
 }
 
 /* False: the slot is to be looked at again, when there are places once more. */
@@ -372,13 +378,13 @@ static int make_room(struct pack *p)
 
 	for (i = 0; r >= 0 && moved < WORTH_SLOTS && i < ROOM_STRETCHES; i++) {
 		r = ckpt_room_make(p->store, window, ROOM_WINDOWS * window,
-				   with_heads(p->store));
+				   p->store->pack_heads);
 		moved += max(r, 0);
 	}
 	p->store->pack_moved += moved;
 	if (r < 0 && r != -ENOSPC)
 		return r;
-	return moved >= (with_heads(p->store) ? 1 : WORTH_SLOTS) ? 0 : 1;
+	return moved >= (p->store->pack_heads ? 1 : WORTH_SLOTS) ? 0 : 1;
 }
 
 /* A window for who waits, beside the spare ones. */
@@ -459,7 +465,7 @@ static bool goes_on(const struct ckpt_store *store, const struct ckpt_layer *lay
 {
 	u64 windows = ckpt_capacity(&store->geometry) / ckpt_cluster_units(&store->geometry);
 
-	return ckpt_pack_is_asked(store) && (layer->frozen || with_heads(store)) &&
+	return ckpt_pack_is_asked(store) && (layer->frozen || store->pack_heads) &&
 	       store->pack_moved < max_t(u64, windows >> ENOUGH_SHIFT, ENOUGH_SLOTS);
 }
 
@@ -473,19 +479,22 @@ int ckpt_pack_layer(struct ckpt_store *store, struct ckpt_layer *layer, struct c
 		return -ENOMEM;
 	p->store = store;
 	p->layer = layer;
-	if (store->pack_layer != layer->number) {
+	if (store->pack_layer != layer->number || store->pack_heads > store->pack_layer_heads) {
 		store->pack_layer = layer->number;
 		store->pack_cluster = 0;
 		store->pack_skipped = false;
 	}
-	for (i = 0; !r && i < BATCHES && goes_on(store, layer); i++)
+	store->pack_layer_heads = store->pack_heads;
+	for (i = 0; !r && i < BATCHES && goes_on(store, layer) && !wants_more(store); i++)
 		r = pack_some(p);
 	kvfree(p);
 	if (r == -EINTR)
 		return r;
 	/* What cannot be read is left to who merges it. */
 	if (r) {
-		layer->pack_turn = store->pack_turn[!layer->frozen];
+		layer->pack_turn[0] = store->pack_turn[0];
+		if (store->pack_heads)
+			layer->pack_turn[1] = store->pack_turn[1];
 		store->pack_layer = 0;
 	} else if (!goes_on(store, layer)) {
 		pause(store);

@@ -40,6 +40,12 @@ bool ckpt_pack_look(struct ckpt_store *store, u64 *last);
 bool ckpt_pack_is_asked(const struct ckpt_store *store);
 bool ckpt_pack_is_urgent(const struct ckpt_store *store);
 
+/*
+ * From here on it is done for who has asked so far: who wants more than those gets a turn of his
+ * own from the first layer on, and no answer to what they have asked.  store->admin is held.
+ */
+void ckpt_pack_accept(struct ckpt_store *store);
+
 /* Is that a layer to be packed for who has asked?  store->admin is held. */
 bool ckpt_pack_wants(const struct ckpt_store *store, const struct ckpt_layer *layer);
 

@@ -189,8 +189,10 @@ struct ckpt_store {
 
 	/* pack.c */
 	atomic_t pack_asked;		/* bits, see pack.c */
-	u32 pack_turn[2];		/* in which each frozen layer is packed once, or head */
+	bool pack_heads;		/* heads as well: what of pack_asked the worker goes by */
+	u32 pack_turn[2];		/* in which each is packed once; without, with heads */
 	u32 pack_layer;			/* the one that it is at */
+	bool pack_layer_heads;		/* in a turn with heads */
 	u64 pack_cluster;		/* and the first one that it has not looked at */
 	bool pack_skipped;		/* some that it has are too large for a spare window */
 	u64 pack_moved;			/* slots, since somebody has asked */
