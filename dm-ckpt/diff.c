@@ -18,13 +18,6 @@ struct diff {
 	u64 start, end;			/* a range in the making; neighbours join */
 };
 
-static bool is_below(const struct ckpt_layer *below, const struct ckpt_layer *layer)
-{
-	while (layer && layer != below)
-		layer = layer->parent;
-	return layer;
-}
-
 static int find_side(struct ckpt_store *store, const char *volume, const char *name, bool to,
 		     struct ckpt_layer **layer)
 {
@@ -227,7 +220,7 @@ int ckpt_diff(struct ckpt_store *store, const char *volume, const char *from, co
 	if (!r)
 		r = find_side(store, volume, to, true, &d->to);
 	if (!r) {
-		for (d->meet = d->from; d->meet && !is_below(d->meet, d->to); )
+		for (d->meet = d->from; d->meet && !ckpt_layer_is_below(d->meet, d->to); )
 			d->meet = d->meet->parent;
 		d->sectors = max(d->to->sectors, d->from ? d->from->sectors : 0);
 		r = write_page(d, cursor, result, maxlen);

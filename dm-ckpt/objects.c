@@ -196,6 +196,13 @@ unsigned int ckpt_layer_depth(const struct ckpt_layer *layer)
 	return depth;
 }
 
+bool ckpt_layer_is_below(const struct ckpt_layer *below, const struct ckpt_layer *layer)
+{
+	while (layer && layer != below)
+		layer = layer->parent;
+	return layer;
+}
+
 /* ---- to records ---- */
 
 static void base_record(const struct ckpt_layer *layer, struct ckpt_base_record *r)

@@ -154,6 +154,9 @@ struct ckpt_layer *ckpt_layer_child(struct ckpt_store *store, const struct ckpt_
 /* Layers from @layer down, bases not counted; same context. */
 unsigned int ckpt_layer_depth(const struct ckpt_layer *layer);
 
+/* Is that layer this one, or below it?  Same context. */
+bool ckpt_layer_is_below(const struct ckpt_layer *below, const struct ckpt_layer *layer);
+
 /* Nobody needs this layer, and nothing sits on it: free it. */
 static inline bool ckpt_layer_is_garbage(const struct ckpt_layer *layer)
 {

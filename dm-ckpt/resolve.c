@@ -176,13 +176,6 @@ static void forget_slot(struct ckpt_node *leaf, unsigned int slot)
 	kfree_rcu(box_of(under), rcu);
 }
 
-static bool sits_on(const struct ckpt_layer *layer, const struct ckpt_layer *below)
-{
-	while (layer && layer != below)
-		layer = layer->parent;
-	return layer;
-}
-
 static void forget_in_leaf(struct ckpt_node *leaf, const unsigned long *slots)
 {
 	unsigned long flags;
@@ -205,7 +198,7 @@ void ckpt_resolve_forget(struct ckpt_store *store, const struct ckpt_layer *laye
 	lockdep_assert_held_write(&store->chain);
 	rcu_read_lock();
 	xa_for_each(&store->objects, number, object) {
-		if (object->type != CKPT_RECORD_LAYER || !sits_on(object->layer, layer))
+		if (object->type != CKPT_RECORD_LAYER || !ckpt_layer_is_below(layer, object->layer))
 			continue;
 		leaf = ckpt_node_find(&object->layer->map, 0, index);
 		if (leaf)
