@@ -13,7 +13,7 @@
 #include "room.h"
 #include "store.h"
 
-/* Slots that are moved with one drain and one commit, at the most. */
+/* Slots that are moved to the same rows, at the most. */
 #define BATCH		256u
 /* Batches before others have their turn, who may merge. */
 #define BATCHES		16u
@@ -35,8 +35,8 @@
 /* Windows that are cleared at once, and stretches that are looked at in vain before it ends. */
 #define ROOM_WINDOWS	64u
 #define ROOM_STRETCHES	8u
-/* So long leaves are looked at for one batch, as there is something on loan. */
-#define LOOK_JIFFIES	(HZ / 2)
+/* A batch has something on loan, and so ends with the first leaf after this. */
+#define BATCH_JIFFIES	(HZ / 2)
 /* When nothing is to be had, it is asked for after so long again, and then twice as long ... */
 #define AGAIN_JIFFIES	HZ
 /* ... up to this many times. */
@@ -60,6 +60,7 @@ struct pack {
 	struct ckpt_store *store;
 	struct ckpt_layer *layer;
 	bool full;			/* there is no row for the next slot */
+	unsigned long until;		/* jiffies, when a batch ends */
 	unsigned int nr, most, nr_rows;
 	struct row row[ROWS];
 	struct ckpt_moving moving[BATCH];
@@ -303,12 +304,11 @@ static int collect(struct pack *p)
 {
 	struct ckpt_store *store = p->store;
 	struct ckpt_node *leaf;
-	unsigned long until = jiffies + LOOK_JIFFIES;
 	bool more = true;
 	u64 from, index;
 	int r;
 
-	while (more && time_before(jiffies, until)) {
+	while (more) {
 		if (!ckpt_pace_may_copy(store))
 			return -EINTR;
 		from = store->pack_cluster >> CKPT_FANOUT_SHIFT;
@@ -326,6 +326,7 @@ static int collect(struct pack *p)
 		} else {
 			store->pack_cluster = (index + 1) << CKPT_FANOUT_SHIFT;
 		}
+		more &= time_before(jiffies, p->until);
 		cond_resched();
 	}
 	return 0;
@@ -396,34 +397,51 @@ static void tell_if_there_is_one(struct ckpt_store *store)
 		tell(store, ASKED_PLACE);
 }
 
-/* A batch; 1: the layer is done, or nothing can be. */
+/*
+ * A batch; 1: the layer is done.  As many parts as there may be dirty leaves, of one drain and one
+ * commit each, go to the same rows: what is left of one in the end is of little use to anybody.
+ */
+static int fill_rows(struct pack *p)
+{
+	unsigned int moved = 0;
+	int end, r;
+
+	p->full = false;
+	ckpt_pressure_lend(p->store);
+	take_rows(p);
+	p->until = jiffies + BATCH_JIFFIES;
+	do {
+		p->nr = 0;
+		p->most = min(BATCH - moved, ckpt_commit_slots(p->store));
+		end = collect(p);
+		r = move_all(p);
+		moved += p->nr;
+	} while (!r && !end && p->nr == p->most && moved < BATCH && time_before(jiffies, p->until));
+	give_back_rows(p);
+	ckpt_pressure_lent_back(p->store);
+	p->nr = moved;
+	return r ? r : end;
+}
+
+/* A batch, and room for the next one; 1: the layer is done, or nothing can be. */
 static int pack_some(struct pack *p)
 {
 	struct ckpt_store *store = p->store;
 	u64 before = store->pack_moved;
 	struct ckpt_pace pace;
-	int end, r;
+	int spares, r;
 
-	p->nr = 0;
-	/* Each may be in a leaf of its own, but those above are the same for all. */
-	p->most = min(BATCH, READ_ONCE(store->dirty_most));
-	p->full = false;
 	ckpt_pace_begin(store, &pace);
-	ckpt_pressure_lend(store);
-	take_rows(p);
-	end = collect(p);
-	r = move_all(p);
-	give_back_rows(p);
-	ckpt_pressure_lent_back(store);
-	if (!r && (end == 1 ? store->pack_skipped : p->full && !p->nr))
-		end = make_room(p);
-	if (!r)
-		r = ckpt_space_make_spares(store);
-	if (!r && store->pack_moved != before)
+	r = fill_rows(p);
+	if (r == 1 ? store->pack_skipped : !r && p->full && !p->nr)
+		r = make_room(p);
+	spares = ckpt_space_make_spares(store);
+	r = r < 0 ? r : spares ?: r;
+	if (r >= 0 && store->pack_moved != before)
 		tell_if_there_is_one(store);
 	if (!ckpt_pack_is_urgent(store))
 		ckpt_pace_end(store, &pace);
-	return r ? r : end;
+	return r;
 }
 
 /* As many whole windows as there should be: none, if there is not even space. */
