@@ -21,8 +21,8 @@ next:
 	int $0x13
 	pop %ebx
 	call system
-	call print
-	jmp next
+	mov $next, %si
+	jmp print
 #include "../tests/vm/say.S"
 packet:
 	.byte 16, 0
