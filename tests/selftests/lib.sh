@@ -160,6 +160,12 @@ sectors_of() {
 	echo $(($1 * 2048))
 }
 
+# slow_down NAME DEVICE MS: whatever is sent to that device by this name takes so long from now on.
+slow_down() {
+	load "$1" "$(blockdev --getsz "$2")" delay "$2 0 $3" && suspend "$1" noflush nolockfs &&
+		resume "$1" || bail "$1: $err $out"
+}
+
 # store NAME DEV MIB [FEATURES]: format and activate.
 store() {
 	create "$1" "$(($3 * 2048))" ckpt-store "$2 ${4:-1 format}" || bail "cannot make a store: $err $out"

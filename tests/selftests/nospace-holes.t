@@ -10,19 +10,13 @@ store=st
 f_copied=21
 modprobe dm-delay
 
-# disk MS: where anything takes so long.
-disk() {
-	load disk "$(sectors_of $mib)" delay "$device 0 $1" && suspend disk noflush nolockfs &&
-		resume disk || bail "$err $out"
-}
-
 # begin NAME MIB CLUSTERS: a store with volumes v, of so many clusters, w and big.
 begin() {
-	mib=$2 units=$(($2 * 256)) clusters=$3
-	loop "$1" "$mib"
+	units=$(($2 * 256)) clusters=$3
+	loop "$1" "$2"
 	device=${!1}
-	create disk "$(sectors_of $mib)" delay "$device 0 0" || bail "$err $out"
-	store st $dm/disk "$mib" '2 format error_if_no_space'
+	create disk "$(sectors_of "$2")" delay "$device 0 0" || bail "$err $out"
+	store st $dm/disk "$2" '2 format error_if_no_space'
 	new_volume v $((clusters * 256))
 	new_volume w 16777216
 	new_volume big 16777216
@@ -125,9 +119,9 @@ for name in FOUR FIVE; do
 		comb $i
 	done
 	single_blocks
-	disk 12
+	slow_down disk "$device" 12
 	fill_with_clusters "a slow disk, round $name"
-	disk 0
+	slow_down disk "$device" 0
 	has_comb 1
 	has_single_blocks
 	end

@@ -15,11 +15,6 @@ size=$(sectors_of 64) vsize=8192
 loop STORE 64
 loop ORIGIN 4
 
-# slow NAME DEVICE MS: whatever is sent there takes so long.
-slow() {
-	load "$1" "$(blockdev --getsz "$2")" delay "$2 0 $3" && suspend "$1" noflush nolockfs &&
-		resume "$1" || bail "$1: $err $out"
-}
 # The same table once more.
 reload() {
 	local words
@@ -63,9 +58,9 @@ disturb() {
 	'a volume, suspended without a flush') pause disk noflush ;;
 	'a volume, another table') reload disk ;;
 	'what is below the store, suspended') pause self-store noflush nolockfs ;;
-	'what is below the store, another table') slow self-store "$STORE" $((RANDOM % 20)) ;;
+	'what is below the store, another table') slow_down self-store "$STORE" $((RANDOM % 20)) ;;
 	'what is below the origin, suspended') pause self-origin noflush nolockfs ;;
-	'what is below the origin, another table') slow self-origin "$ORIGIN" $((RANDOM % 20)) ;;
+	'what is below the origin, another table') slow_down self-origin "$ORIGIN" $((RANDOM % 20)) ;;
 	'a volume, removed') ! remove v && [ "$err" = EBUSY ] ;;
 	esac
 }
@@ -90,8 +85,8 @@ for v in v disk; do
 	python3 "$here/writer.py" $dm/$v "$work/stop" "$work/said-$v" &
 	writers+=($!)
 done
-slow self-store "$STORE" 10
-slow self-origin "$ORIGIN" 10
+slow_down self-store "$STORE" 10
+slow_down self-origin "$ORIGIN" 10
 # In an order that is another one every time.
 operations=(take commit merge apply)
 n=$RANDOM
@@ -126,8 +121,8 @@ ok 'the disk is gone in the middle' eval '
 	load self-origin $vsize error "" && suspend self-origin noflush nolockfs && resume self-origin'
 ok 'so the merge ends, or waits' until_true 20 eval '[ "$(field $f_merge)" != base ]'
 is 'the store is in order' "$(field $f_mode)" rw
-slow self-origin "$ORIGIN" 5
-slow self-store "$STORE" 1
+slow_down self-origin "$ORIGIN" 5
+slow_down self-store "$STORE" 1
 remove v disk st
 activate || bail "$err $out"
 ok 'with the disk again all is merged' settle
