@@ -52,11 +52,11 @@ class Monitor:
 class Guest:
     """In a folder of its own: sockets "a" for the driver and "b" for the test."""
 
-    def __init__(self, *more, incoming=False, accel="tcg"):
+    def __init__(self, *more, image=IMAGE, incoming=False, accel="tcg"):
         self.folder = tempfile.mkdtemp(prefix="ckpt-guest-")
         words = ["qemu-system-x86_64", "-accel", accel, "-m", str(RAM >> 20), "-display", "none",
                  "-nodefaults", "-no-user-config", "-serial", f"file:{self.path('serial')}",
-                 "-drive", f"file={IMAGE},format=raw,if=ide,snapshot=on"]
+                 "-drive", f"file={image},format=raw,if=ide,snapshot=on"]
         for name in "a", "b":
             words += ["-qmp", f"unix:{self.path(name)},server=on,wait=off"]
         if incoming:
